@@ -28,6 +28,10 @@ export class TorchCpuGenerator implements NormalSource {
    * Fewer than 16 elements are drawn one by one in double precision. From 16 on, all uniforms come
    * first, then Box-Muller in blocks of 16; a remainder redoes the last 16 from fresh uniforms
    * (ATen's `native/cpu/DistributionTemplates.h`, normal_kernel).
+   *
+   * `torch.randn(count, dtype=float16)` is this rounded to float16 where 16 divides `count`, as of
+   * torch 2.15: other counts there draw fewer uniforms, and torch before it drew 11-bit ones, so its
+   * float16 noise was different noise.
    */
   normal(count: number): Float32Array {
     assertCount(count);
@@ -53,7 +57,8 @@ export class TorchCpuGenerator implements NormalSource {
   /**
    * `torch.randint(low, high, [count])`: whole numbers in low ... high - 1.
    *
-   * Throws a RangeError unless low < high and both are safe integers less than 2^53 apart.
+   * A range of 2^28 or more takes 64 bits a number, as of torch 2.15 (older: from 2^32 on). Throws a
+   * RangeError unless low < high and both are safe integers less than 2^53 apart.
    */
   integers(low: number, high: number, count: number): Float64Array {
     assertCount(count);

@@ -1,0 +1,61 @@
+#!/usr/bin/env -S deno run -A
+/**
+ * The `latent` command line: finds the command, runs it, turns failures into one line and an
+ * exit code. 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+ *
+ * @module
+ */
+
+import manifest from "./deno.json" with { type: "json" };
+import { nearest, UsageError } from "./cli/flags.ts";
+import { exitCodeOf, lineOf } from "./cli/failure.ts";
+
+/** A command: returns the exit code. */
+type Command = (args: readonly string[]) => Promise<number>;
+
+/** Commands by name, loaded when asked for, so that `--help` loads nothing else. */
+const COMMANDS: Readonly<Record<string, { about: string; load: () => Promise<Command> }>> = {
+  generate: {
+    about: "draw pictures from a prompt",
+    load: async () => (await import("./cli/generate.ts")).generate,
+  },
+};
+
+const HELP = `latent ${manifest.version}: Stable Diffusion, from the shell
+
+Usage: latent COMMAND [FLAGS]
+
+${Object.entries(COMMANDS).map(([name, { about }]) => `  ${name.padEnd(12)}${about}`).join("\n")}
+
+  latent COMMAND --help    what a command takes
+  latent --version         versions of latent and Deno
+`;
+
+/** Runs one command line and returns its exit code. */
+export async function main(args: readonly string[]): Promise<number> {
+  try {
+    const [name, ...rest] = args;
+    if (name === undefined || name === "--help" || name === "-h" || name === "help") {
+      console.log(HELP);
+      return name === undefined ? 2 : 0;
+    }
+    if (name === "--version" || name === "-V") {
+      console.log(`latent ${manifest.version} (Deno ${Deno.version.deno})`);
+      return 0;
+    }
+    const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+    if (!command) throw unknownCommand(name);
+    return await (await command.load())(rest);
+  } catch (error) {
+    console.error(lineOf(error, { stack: args.includes("--verbose") || args.includes("-v") }));
+    return exitCodeOf(error);
+  }
+}
+
+function unknownCommand(name: string): UsageError {
+  const near = nearest(name, Object.keys(COMMANDS));
+  const hint = near.length > 0 ? ` Did you mean ${near.join(" or ")}?` : "";
+  return new UsageError(`Unknown command ${JSON.stringify(name)}.${hint} See latent --help.`);
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -1,0 +1,38 @@
+/**
+ * Failures as the shell sees them: one line of text and an exit code.
+ *
+ * @module
+ */
+
+import { OptionError } from "../mod.ts";
+import { UsageError } from "./flags.ts";
+
+/** The reason that an interrupted run is aborted with. */
+export class Interrupted extends Error {
+  override readonly name = "Interrupted";
+  constructor() {
+    super("interrupted");
+  }
+}
+
+/** 130 interrupted, 2 wrong usage, 1 anything else. */
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof Interrupted) return 130;
+  return error instanceof UsageError || error instanceof OptionError ? 2 : 1;
+}
+
+/** What went wrong on one line, without control characters; with `stack`, where as well. */
+export function lineOf(error: unknown, options: { stack?: boolean } = {}): string {
+  const message = error instanceof Error ? error.message || error.name : String(error);
+  // deno-lint-ignore no-control-regex -- file names and libraries may put anything into a message
+  const line = `latent: ${permissionHint(error) ?? message}`.replaceAll(/[\x00-\x1f\x7f]+/g, " ");
+  return options.stack && error instanceof Error && error.stack ? `${line}\n${error.stack}` : line;
+}
+
+/** Deno's permission errors tell what to allow; say it in our words. */
+function permissionHint(error: unknown): string | undefined {
+  if (!(error instanceof Deno.errors.NotCapable)) return undefined;
+  const needed = /--allow-[a-z]+/.exec(error.message)?.[0];
+  const what = error.message.split(",")[0];
+  return `${what}. ${needed ? `Run with ${needed}, or` : "Run"} with -A to allow everything.`;
+}

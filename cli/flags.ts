@@ -1,0 +1,226 @@
+/**
+ * Command-line flags as data: one table gives the parser, the help text and the error messages.
+ *
+ * @module
+ */
+
+import { parseArgs } from "node:util";
+
+/** A mistake in how the program was called; exits with 2. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/** One flag. Its long name is its key in the table. */
+export interface Flag {
+  /** What it takes: text, a whole number, a finite number, nothing, or text that may repeat. */
+  readonly kind: "text" | "integer" | "number" | "switch" | "list";
+  /** One line of help. */
+  readonly help: string;
+  /** The value's name in the help: `FILE`. */
+  readonly value?: string;
+  /** One-letter form. */
+  readonly short?: string;
+  /** Other long names that fingers already know. */
+  readonly aliases?: readonly string[];
+  /** Least and greatest number. */
+  readonly range?: readonly [number, number];
+  /** The only texts that are taken. */
+  readonly choices?: readonly string[];
+}
+
+/** A table of flags, by long name without the dashes. */
+export type FlagTable = Readonly<Record<string, Flag>>;
+
+/** The type that a parsed flag has. */
+type FlagValue<F extends Flag> = F["kind"] extends "switch" ? boolean
+  : F["kind"] extends "list" ? string[]
+  : F["kind"] extends "integer" ? bigint
+  : F["kind"] extends "number" ? number
+  : F["choices"] extends readonly (infer C)[] ? C
+  : string;
+
+/** Parsed flags: absent ones are absent. */
+export type FlagValues<T extends FlagTable> = { readonly [K in keyof T]?: FlagValue<T[K]> };
+
+/** What {@linkcode parseFlags} returns. */
+export interface Parsed<T extends FlagTable> {
+  readonly flags: FlagValues<T>;
+  readonly positionals: readonly string[];
+}
+
+/** Parses `args` by `table`. @throws {UsageError} on unknown flags and unusable values. */
+export function parseFlags<const T extends FlagTable>(
+  table: T,
+  args: readonly string[],
+): Parsed<T> {
+  const long = longNames(table);
+  const options: Record<string, { type: "string" | "boolean"; short?: string; multiple: true }> =
+    {};
+  for (const [name, key] of long) {
+    const flag = table[key]!;
+    const type = flag.kind === "switch" ? "boolean" : "string";
+    const short = name === key && flag.short ? { short: flag.short } : {};
+    options[name] = { type, ...short, multiple: true };
+  }
+  const { tokens, positionals } = parseArgs({
+    args: joinNegativeNumbers(args, table, long),
+    options,
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  });
+  const flags: Record<string, unknown> = {};
+  for (const token of tokens) {
+    if (token.kind !== "option") continue;
+    const key = long.get(token.name);
+    if (key === undefined) throw unknownFlag(token.rawName, [...long.keys()]);
+    const flag = table[key]!;
+    const value = readValue(flag, token.rawName, token.value);
+    if (flag.kind === "list") {
+      (flags[key] as unknown[] | undefined ?? (flags[key] = [])).push(value);
+    } else flags[key] = value;
+  }
+  return { flags: flags as FlagValues<T>, positionals };
+}
+
+/** Every spelling of every flag, to its key. */
+function longNames(table: FlagTable): Map<string, string> {
+  const names = new Map<string, string>();
+  for (const [key, flag] of Object.entries(table)) {
+    for (const name of [key, ...(flag.aliases ?? [])]) names.set(name, key);
+  }
+  return names;
+}
+
+/** `--eta -1` to `--eta=-1`: parseArgs would otherwise take the number for another flag. */
+function joinNegativeNumbers(
+  args: readonly string[],
+  table: FlagTable,
+  long: ReadonlyMap<string, string>,
+): string[] {
+  const joined: string[] = [];
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i]!, next = args[i + 1];
+    if (arg === "--") return [...joined, ...args.slice(i)];
+    const key = arg.startsWith("--")
+      ? long.get(arg.slice(2))
+      : Object.keys(table).find((k) => arg === `-${table[k]!.short}`);
+    const takesValue = key !== undefined && table[key]!.kind !== "switch";
+    if (takesValue && next !== undefined && /^-(\d|\.\d|inf|nan)/i.test(next)) {
+      joined.push(`--${key}=${next}`);
+      i++;
+    } else {
+      joined.push(arg);
+    }
+  }
+  return joined;
+}
+
+/** Reads one value by its flag's kind. */
+function readValue(flag: Flag, name: string, text: string | undefined): unknown {
+  if (flag.kind === "switch") {
+    if (text !== undefined) throw new UsageError(`${name} takes no value; got ${quote(text)}.`);
+    return true;
+  }
+  if (text === undefined) {
+    throw new UsageError(`${name} needs a value${flag.value ? ` ${flag.value}` : ""}.`);
+  }
+  if (flag.kind === "integer") return readInteger(flag, name, text);
+  if (flag.kind === "number") return readNumber(flag, name, text);
+  if (flag.choices && !flag.choices.includes(text)) {
+    throw new UsageError(`${name} takes ${flag.choices.join(", ")}; got ${quote(text)}.`);
+  }
+  return text;
+}
+
+function readInteger(flag: Flag, name: string, text: string): bigint {
+  if (!/^[+-]?\d{1,20}$/.test(text)) {
+    throw new UsageError(`${name} takes a whole number; got ${quote(text)}.`);
+  }
+  const value = BigInt(text);
+  checkRange(flag, name, Number(value), text);
+  return value;
+}
+
+function readNumber(flag: Flag, name: string, text: string): number {
+  const value = text.trim() === "" ? NaN : Number(text);
+  if (!Number.isFinite(value)) throw new UsageError(`${name} takes a number; got ${quote(text)}.`);
+  checkRange(flag, name, value, text);
+  return value;
+}
+
+function checkRange(flag: Flag, name: string, value: number, text: string): void {
+  if (!flag.range) return;
+  const [low, high] = flag.range;
+  if (value >= low && value <= high) return;
+  const range = high === Infinity ? `at least ${low}` : `${low} to ${high}`;
+  throw new UsageError(`${name} takes ${range}; got ${text}.`);
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text.length > 60 ? `${text.slice(0, 57)}...` : text);
+}
+
+/** An error that names the closest known flags. */
+function unknownFlag(rawName: string, known: readonly string[]): UsageError {
+  const name = rawName.replace(/^-+/, "");
+  const near = nearest(name, known).map((n) => `--${n}`);
+  const hint = near.length > 0 ? ` Did you mean ${near.join(" or ")}?` : "";
+  return new UsageError(`Unknown flag ${rawName}.${hint}`);
+}
+
+/** Up to two of `known` within a third of `word`'s length in edits, or that begin with it. */
+export function nearest(word: string, known: readonly string[]): string[] {
+  return known
+    .map((name) => ({ name, edits: name.startsWith(word) ? 0 : editDistance(word, name) }))
+    .filter(({ edits }) => word.length > 1 && edits <= Math.max(1, Math.floor(word.length / 3)))
+    .sort((a, b) => a.edits - b.edits)
+    .slice(0, 2)
+    .map(({ name }) => name);
+}
+
+/** Levenshtein's distance between two short words. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const swap = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(swap, row[j]! + 1, next[j - 1]! + 1));
+    }
+    row = next;
+  }
+  return row[b.length]!;
+}
+
+/** The flags' part of a command's help: one aligned line a flag. */
+export function helpOf(table: FlagTable): string {
+  const rows = Object.entries(table).map(([name, flag]) => {
+    const value = flag.kind === "switch" ? "" : ` ${flag.value ?? (flag.choices ? "NAME" : "N")}`;
+    const short = flag.short ? `-${flag.short}, ` : "    ";
+    const also = flag.aliases?.length ? ` (also --${flag.aliases.join(", --")})` : "";
+    const choices = flag.choices ? `: ${flag.choices.join(", ")}` : "";
+    return { left: `  ${short}--${name}${value}`, right: `${flag.help}${choices}${also}` };
+  });
+  const width = Math.min(34, Math.max(...rows.map(({ left }) => left.length)));
+  return rows.map(({ left, right }) => wrapRow(left, right, width)).join("\n");
+}
+
+/** One help row, its text wrapped within 80 columns. */
+function wrapRow(left: string, right: string, width: number): string {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of right.split(" ")) {
+    if (line && line.length + word.length + 1 > 78 - width) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line ? `${line} ${word}` : word;
+    }
+  }
+  lines.push(line);
+  const indent = " ".repeat(width + 2);
+  const first = left.length > width ? `${left}\n${indent}` : left.padEnd(width + 2);
+  return first + lines.join(`\n${indent}`);
+}

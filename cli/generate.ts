@@ -1,0 +1,90 @@
+/**
+ * `latent generate`: pictures from a prompt, given as words, as `--prompt`, or as lines of standard
+ * input.
+ *
+ * @module
+ */
+
+import { type GenerateOptions, randomSeed, StableDiffusion } from "../mod.ts";
+import { withInterrupt } from "./interrupt.ts";
+import { helpOf, parseFlags, UsageError } from "./flags.ts";
+import {
+  GENERATE_FLAGS,
+  type GenerateFlags,
+  generateOptions,
+  providersOf,
+} from "./generate_flags.ts";
+import { openOutput, type Output } from "./output.ts";
+import { promptsOf } from "./prompts.ts";
+import { type Reporter, reporterOf } from "./reporter.ts";
+
+const HELP = `Usage: latent generate [PROMPT] [FLAGS]
+
+Draws pictures from a prompt. Without a prompt, reads one a line from standard input and keeps the
+model loaded.
+
+  latent generate "a red seven on a blue background" --output seven.png
+  latent generate "a lighthouse at dawn" --model ./stable-diffusion-v1-5 --steps 30 --seed 42
+  printf 'a red one\\na blue two\\n' | latent generate --output 'out/{index}.png'
+
+`;
+
+/** Runs `latent generate`. */
+export async function generate(args: readonly string[]): Promise<number> {
+  const { flags, positionals } = parseFlags(GENERATE_FLAGS, args);
+  if (flags.help) {
+    console.log(HELP + helpOf(GENERATE_FLAGS));
+    return 0;
+  }
+  const prompts = promptsOf(flags.prompt, positionals);
+  const count = Number(flags.count ?? 1n);
+  const output = await openOutput(
+    flags.output ?? "latent-{seed}.png",
+    count > 1 || !prompts.single,
+  );
+  const reporter = reporterOf(flags, output);
+  return await withInterrupt(async (signal) => {
+    reporter.stage("opening the model");
+    await using sd = await StableDiffusion.open(flags.model, {
+      ...(flags.variant === undefined ? {} : { variant: flags.variant }),
+      providers: providersOf(flags),
+    });
+    let index = 0;
+    for await (const prompt of prompts.texts) {
+      const first = flags.seed ?? BigInt(randomSeed());
+      for (let i = 0; i < count; i++) {
+        const options = generateOptions(flags, prompt, first + BigInt(i), signal);
+        await draw(sd, options, { index: index++, output, reporter });
+      }
+    }
+    if (index === 0) {
+      throw new UsageError("No prompt: give one, or write one a line to standard input.");
+    }
+    return 0;
+  });
+}
+
+/** Draws one picture, reports its steps, and saves it. */
+async function draw(
+  sd: StableDiffusion,
+  options: GenerateOptions & { readonly seed: bigint },
+  to: { readonly index: number; readonly output: Output; readonly reporter: Reporter },
+): Promise<void> {
+  const { index, output, reporter } = to;
+  const { prompt, seed } = options;
+  const began = performance.now();
+  const image = await sd.generate({
+    ...options,
+    onStep: ({ index: step, steps, sigma }) =>
+      reporter.step({ picture: index, step, steps, sigma }),
+    onStage: (stage) => reporter.stage(stage),
+  });
+  const path = await output.save(image, { index, seed, prompt });
+  reporter.image({
+    picture: index,
+    path,
+    seed,
+    prompt,
+    seconds: (performance.now() - began) / 1000,
+  });
+}

@@ -1,0 +1,138 @@
+/**
+ * The flags that say what a picture is to be, shared by every command that makes pictures.
+ *
+ * @module
+ */
+
+import { cpu, cuda, type GenerateOptions, openvino, type Provider, webgpu } from "../mod.ts";
+import type { FlagTable, FlagValues } from "./flags.ts";
+import { UsageError } from "./flags.ts";
+
+/** Flags of `latent generate`. */
+export const GENERATE_FLAGS = {
+  prompt: { kind: "text", value: "TEXT", short: "p", help: "what to draw" },
+  "negative-prompt": {
+    kind: "text",
+    value: "TEXT",
+    short: "n",
+    aliases: ["negative"],
+    help: "what to keep away from",
+  },
+  model: {
+    kind: "text",
+    value: "DIR",
+    short: "m",
+    help: "a diffusers folder (the embedded model)",
+  },
+  variant: { kind: "text", value: "NAME", help: "the model's files of a variant, such as fp16" },
+  steps: { kind: "integer", range: [1, 100000], help: "denoising steps (25)" },
+  "guidance-scale": {
+    kind: "number",
+    aliases: ["cfg-scale"],
+    help: "how closely the prompt is followed; 1 or less: no guidance (7.5)",
+  },
+  "guidance-rescale": { kind: "number", range: [0, 1], help: "against over-exposure (0)" },
+  seed: { kind: "integer", short: "s", help: "of torch's CPU generator (random)" },
+  width: { kind: "integer", short: "W", range: [1, 65536], help: "pixels (the model's own)" },
+  height: { kind: "integer", short: "H", range: [1, 65536], help: "pixels (the model's own)" },
+  count: { kind: "integer", range: [1, 1e9], help: "pictures, with seeds S, S+1, ... (1)" },
+  "clip-skip": { kind: "integer", range: [0, 100], help: "last text layers left out (0)" },
+  scheduler: {
+    kind: "text",
+    value: "NAME",
+    aliases: ["sampler", "sampling-method"],
+    help: "a diffusers class or a name such as euler_a (the model's own)",
+  },
+  karras: { kind: "switch", help: "Karras sigmas" },
+  exponential: { kind: "switch", help: "exponential sigmas" },
+  "beta-sigmas": { kind: "switch", help: "sigmas by a beta distribution" },
+  "timestep-spacing": {
+    kind: "text",
+    choices: ["leading", "linspace", "trailing"],
+    help: "which timesteps are visited",
+  },
+  "algorithm-type": { kind: "text", value: "NAME", help: "of the DPM-Solver family" },
+  "zero-snr": { kind: "switch", help: "rescale the noise table to end in pure noise" },
+  eta: { kind: "number", help: "share of fresh noise in DDIM (0)" },
+  prediction: {
+    kind: "text",
+    choices: ["epsilon", "v_prediction", "sample"],
+    help: "what the U-Net was trained to predict",
+  },
+  provider: {
+    kind: "list",
+    value: "NAME",
+    help: "execution provider: cpu, cuda, openvino, webgpu; repeat for fallbacks (cpu)",
+  },
+  output: {
+    kind: "text",
+    value: "PATH",
+    short: "o",
+    help: "file, folder/, template with {index} {seed} {prompt}, or -",
+  },
+  json: { kind: "switch", help: "events as JSON lines" },
+  quiet: { kind: "switch", short: "q", help: "no messages" },
+  verbose: { kind: "switch", short: "v", help: "where an error comes from" },
+  help: { kind: "switch", short: "h", help: "this text" },
+} as const satisfies FlagTable;
+
+/** Parsed {@linkcode GENERATE_FLAGS}. */
+export type GenerateFlags = FlagValues<typeof GENERATE_FLAGS>;
+
+/** The library's options for one picture. */
+export function generateOptions(
+  flags: GenerateFlags,
+  prompt: string,
+  seed: bigint,
+  signal: AbortSignal,
+): GenerateOptions & { readonly seed: bigint } {
+  return {
+    prompt,
+    seed,
+    signal,
+    schedulerOptions: schedulerOptions(flags),
+    ...given("negativePrompt", flags["negative-prompt"]),
+    ...given("steps", number(flags.steps)),
+    ...given("guidanceScale", flags["guidance-scale"]),
+    ...given("guidanceRescale", flags["guidance-rescale"]),
+    ...given("width", number(flags.width)),
+    ...given("height", number(flags.height)),
+    ...given("clipSkip", number(flags["clip-skip"])),
+    ...given("scheduler", flags.scheduler),
+  };
+}
+
+/** The scheduler's overrides. @throws {UsageError} for two kinds of sigmas. */
+function schedulerOptions(flags: GenerateFlags): NonNullable<GenerateOptions["schedulerOptions"]> {
+  const kinds = (["karras", "exponential", "beta-sigmas"] as const).filter((name) => flags[name]);
+  if (kinds.length > 1) throw new UsageError(`Take one of --${kinds.join(" and --")}.`);
+  const sigmas = { karras: "karras", exponential: "exponential", "beta-sigmas": "beta" } as const;
+  return {
+    ...given("sigmas", kinds[0] && sigmas[kinds[0]]),
+    ...given("timestepSpacing", flags["timestep-spacing"]),
+    ...given("algorithmType", flags["algorithm-type"]),
+    ...given("zeroSnr", flags["zero-snr"]),
+    ...given("eta", flags.eta),
+    ...given("prediction", flags.prediction),
+  };
+}
+
+const PROVIDERS: Readonly<Record<string, () => Provider>> = { cpu, cuda, openvino, webgpu };
+
+/** `--provider` as data. @throws {UsageError} for an unknown name. */
+export function providersOf(flags: GenerateFlags): Provider[] {
+  return (flags.provider ?? ["cpu"]).flatMap((names) => names.split(",")).map((name) => {
+    const provider = Object.hasOwn(PROVIDERS, name) ? PROVIDERS[name] : undefined;
+    if (provider) return provider();
+    throw new UsageError(`--provider takes ${Object.keys(PROVIDERS).join(", ")}; got "${name}".`);
+  });
+}
+
+/** `{ [key]: value }`, or nothing where the value is absent: an absent option must stay absent. */
+function given<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
+  return value === undefined ? {} : { [key]: value } as { [P in K]?: V };
+}
+
+function number(value: bigint | undefined): number | undefined {
+  return value === undefined ? undefined : Number(value);
+}

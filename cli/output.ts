@@ -1,0 +1,106 @@
+/**
+ * Where pictures go: a file, a folder, a name template, or standard output.
+ *
+ * @module
+ */
+
+import { basename, dirname, extname, join } from "node:path";
+import type { Image } from "../mod.ts";
+import { UsageError } from "./flags.ts";
+
+/** What a template's fields stand for. */
+export interface OutputFields {
+  /** 0, 1, ... within the run. */
+  readonly index: number;
+  readonly seed: number | bigint;
+  readonly prompt: string;
+}
+
+/** Takes the pictures of one run. */
+export interface Output {
+  /** True where pictures go to standard output, which then carries nothing else. */
+  readonly standardOutput: boolean;
+  /** Writes a picture; returns the path, or "-". */
+  save(image: Image, fields: OutputFields): Promise<string>;
+}
+
+/** Extensions that pictures can be written as. */
+const EXTENSIONS = [".png", ".jpg", ".jpeg"];
+
+/**
+ * Understands `--output`: `-`, a folder (existing, or ending in a slash), or a file name that may
+ * hold `{index}`, `{seed}` and `{prompt}`. Several pictures into one plain file name get their
+ * seeds into it. Checks now that the folder can be written, before the work begins.
+ *
+ * @throws {UsageError} for an extension that is no picture format.
+ */
+export async function openOutput(target: string, several: boolean): Promise<Output> {
+  if (target === "-") return { standardOutput: true, save: saveToStandardOutput };
+  const template = await templateOf(target, several);
+  const extension = extname(template).toLowerCase();
+  if (!EXTENSIONS.includes(extension)) {
+    throw new UsageError(
+      `Cannot write ${target}: pictures are ${EXTENSIONS.join(", ")} files; ` +
+        `got ${extension ? `"${extension}"` : "no extension"}. End a folder's name in "/".`,
+    );
+  }
+  if (!dirname(template).includes("{")) await requireWritable(dirname(template), target);
+  return {
+    standardOutput: false,
+    async save(image, fields) {
+      const path = fill(template, fields);
+      if (dirname(template).includes("{")) await Deno.mkdir(dirname(path), { recursive: true });
+      await image.save(path);
+      return path;
+    },
+  };
+}
+
+async function templateOf(target: string, several: boolean): Promise<string> {
+  if (target.endsWith("/") || target.endsWith("\\") || await isFolder(target)) {
+    return join(target, "{index}-{seed}.png");
+  }
+  if (!several || /\{(index|seed)\}/.test(target)) return target;
+  const extension = extname(target);
+  return join(dirname(target), `${basename(target, extension)}-{seed}${extension}`);
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(path)).isDirectory;
+  } catch {
+    return false;
+  }
+}
+
+/** Fills a template; a prompt becomes at most 80 letters, digits and dashes. */
+export function fill(template: string, fields: OutputFields): string {
+  return template
+    .replaceAll("{index}", String(fields.index).padStart(4, "0"))
+    .replaceAll("{seed}", String(fields.seed))
+    .replaceAll("{prompt}", slug(fields.prompt));
+}
+
+function slug(text: string): string {
+  const words = text.normalize("NFKC").toLowerCase().replaceAll(/[^\p{L}\p{N}]+/gu, "-");
+  return [...words.replaceAll(/^-+|-+$/g, "")].slice(0, 80).join("") || "prompt";
+}
+
+/** Makes `folder` where it is missing and proves that a file can be made in it. */
+async function requireWritable(folder: string, target: string): Promise<void> {
+  try {
+    await Deno.mkdir(folder, { recursive: true });
+    const probe = await Deno.makeTempFile({ dir: folder, prefix: ".latent-" });
+    await Deno.remove(probe);
+  } catch (cause) {
+    if (cause instanceof Deno.errors.NotCapable) throw cause;
+    const why = cause instanceof Error ? cause.message.split("\n")[0] : String(cause);
+    throw new Error(`Cannot write ${target}: ${why}. Choose another --output.`, { cause });
+  }
+}
+
+async function saveToStandardOutput(image: Image): Promise<string> {
+  const bytes = await image.encode("png");
+  for (let at = 0; at < bytes.length;) at += await Deno.stdout.write(bytes.subarray(at));
+  return "-";
+}

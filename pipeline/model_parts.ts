@@ -1,0 +1,77 @@
+/**
+ * The parts of a diffusers folder, opened: configurations checked, weight files found and their
+ * headers read. Nothing is loaded yet; that takes milliseconds for a model of any size.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { type ClipTextConfig, clipTextConfig } from "../models/clip_config.ts";
+import { type UNetConfig, unetConfig } from "../models/unet_config.ts";
+import { type VaeConfig, vaeConfig } from "../models/vae_config.ts";
+import { findComponentFile } from "../weights/component_files.ts";
+import { openSafetensors } from "../weights/safetensors.ts";
+import { openSharded } from "../weights/sharded.ts";
+import type { TensorSource } from "../weights/stored_tensor.ts";
+import { type PipelineIndex, readJsonObject, readPipelineIndex } from "./pipeline_index.ts";
+import { ClipTokenizer } from "./tokenizer.ts";
+
+/** A network's configuration with its weights. */
+export interface Network<C> {
+  readonly config: C;
+  readonly weights: TensorSource;
+}
+
+/** A text encoder with its tokenizer. */
+export interface TextEncoderParts extends Network<ClipTextConfig> {
+  readonly tokenizer: ClipTokenizer;
+}
+
+/** Everything that a pipeline is composed of. */
+export interface ModelParts {
+  /** The folder. */
+  readonly path: string;
+  readonly index: PipelineIndex;
+  /** One text encoder; two for SDXL. */
+  readonly textEncoders: readonly TextEncoderParts[];
+  readonly unet: Network<UNetConfig>;
+  readonly vae: Network<VaeConfig>;
+  /** `scheduler_config.json`. */
+  readonly schedulerConfig: Readonly<Record<string, unknown>>;
+}
+
+/** Opens a diffusers folder. @throws {ModelFormatError} that names the file at fault. */
+export async function openFolder(
+  path: string,
+  options: { variant?: string | undefined } = {},
+): Promise<ModelParts> {
+  const index = await readPipelineIndex(path);
+  const network = async <C>(
+    part: string,
+    check: (json: Record<string, unknown>, path: string) => C,
+  ): Promise<Network<C>> => {
+    const folder = join(path, part), configPath = join(folder, "config.json");
+    const config = check(await readJsonObject(configPath), configPath);
+    return { config, weights: await openWeights(folder, options.variant) };
+  };
+  const textEncoder = async (suffix: string): Promise<TextEncoderParts> => {
+    const [tokenizer, parts] = await Promise.all([
+      ClipTokenizer.open(join(path, `tokenizer${suffix}`)),
+      network(`text_encoder${suffix}`, clipTextConfig),
+    ]);
+    return { ...parts, tokenizer };
+  };
+  const [textEncoders, unet, vae, schedulerConfig] = await Promise.all([
+    Promise.all((index.family === "sdxl" ? ["", "_2"] : [""]).map(textEncoder)),
+    network("unet", unetConfig),
+    network("vae", vaeConfig),
+    readJsonObject(join(path, "scheduler", "scheduler_config.json")),
+  ]);
+  return { path, index, textEncoders, unet, vae, schedulerConfig };
+}
+
+/** Opens the weights of one part's folder: one file, or shards by their index. */
+async function openWeights(folder: string, variant: string | undefined): Promise<TensorSource> {
+  const { path } = await findComponentFile(folder, { variant });
+  return path.endsWith(".json") ? await openSharded(path) : await openSafetensors(path);
+}

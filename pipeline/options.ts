@@ -1,0 +1,95 @@
+/**
+ * What one picture can be asked for, the defaults, and the checks that need no model.
+ *
+ * @module
+ */
+
+import type { SchedulerOverrides } from "../schedulers/config.ts";
+
+/** Options of {@linkcode StableDiffusion.generate} and {@linkcode StableDiffusion.denoise}. */
+export interface GenerateOptions {
+  /** What to draw. */
+  readonly prompt: string;
+  /** What guidance pushes away from. Default: the empty prompt. */
+  readonly negativePrompt?: string;
+  /** Seed of torch's CPU generator, -2^63 .. 2^64 - 1. Default: a random 32-bit number. */
+  readonly seed?: number | bigint;
+  /** Denoising steps. Default 25. */
+  readonly steps?: number;
+  /** Classifier-free guidance scale; at most 1 turns guidance off. Default 7.5. */
+  readonly guidanceScale?: number;
+  /** Share of the rescaled prediction mixed in, 0..1 (arXiv:2305.08891, section 3.4). Default 0. */
+  readonly guidanceRescale?: number;
+  /** Picture width in pixels, a multiple of the autoencoder's factor. Default: the model's own. */
+  readonly width?: number;
+  /** Picture height in pixels. Default: the model's own. */
+  readonly height?: number;
+  /** Text encoder layers to leave out, counted from the last one. Default 0. */
+  readonly clipSkip?: number;
+  /** Scheduler name: a diffusers class or an alias. Default: the model's own. */
+  readonly scheduler?: string;
+  /** Changes to the scheduler's own configuration. */
+  readonly schedulerOptions?: SchedulerOverrides;
+  /** Stops the run within a step; the promise rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** The defaults of every option that does not come from the model's own files. */
+export const DEFAULTS = Object.freeze({
+  negativePrompt: "",
+  steps: 25,
+  guidanceScale: 7.5,
+  guidanceRescale: 0,
+  clipSkip: 0,
+});
+
+/** An option that no picture can be made with; `option` is its name in the options object. */
+export class OptionError extends RangeError {
+  override readonly name = "OptionError";
+  constructor(readonly option: string, message: string) {
+    super(message);
+  }
+}
+
+/** A random 32-bit seed. */
+export function randomSeed(): number {
+  return crypto.getRandomValues(new Uint32Array(1))[0]!;
+}
+
+/** Throws an {@linkcode OptionError} unless `value` is an integer of at least `least`. */
+export function requireInteger(option: string, value: number, least: number): void {
+  if (Number.isSafeInteger(value) && value >= least) return;
+  throw new OptionError(
+    option,
+    `Cannot generate: ${option} must be a whole number of at least ${least}; got ${value}.`,
+  );
+}
+
+/** Throws an {@linkcode OptionError} unless `value` is a finite number between `low` and `high`. */
+export function requireNumber(option: string, value: number, low = -Infinity, high = Infinity) {
+  if (Number.isFinite(value) && value >= low && value <= high) return;
+  const range = low === -Infinity && high === Infinity ? "" : ` between ${low} and ${high}`;
+  throw new OptionError(
+    option,
+    `Cannot generate: ${option} must be a finite number${range}; got ${value}.`,
+  );
+}
+
+/** Checks the options that need no model, before anything is loaded. */
+export function checkOptions(options: GenerateOptions): void {
+  if (typeof options.prompt !== "string") {
+    throw new TypeError(`Cannot generate: prompt must be a string; got ${typeof options.prompt}.`);
+  }
+  requireInteger("steps", options.steps ?? DEFAULTS.steps, 1);
+  requireInteger("clipSkip", options.clipSkip ?? DEFAULTS.clipSkip, 0);
+  requireNumber("guidanceScale", options.guidanceScale ?? DEFAULTS.guidanceScale);
+  requireNumber("guidanceRescale", options.guidanceRescale ?? DEFAULTS.guidanceRescale, 0, 1);
+  if (options.width !== undefined) requireInteger("width", options.width, 1);
+  if (options.height !== undefined) requireInteger("height", options.height, 1);
+  if (typeof options.seed === "number" && !Number.isSafeInteger(options.seed)) {
+    throw new OptionError("seed", `Cannot generate: seed must be an integer; got ${options.seed}.`);
+  }
+  if (typeof options.seed === "bigint" && BigInt.asIntN(66, options.seed) !== options.seed) {
+    throw new OptionError("seed", `Cannot generate: seed must fit 64 bits; got ${options.seed}.`);
+  }
+}

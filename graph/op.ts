@@ -1,0 +1,82 @@
+/** What an operation is: its ONNX name, the type of its results, and its derivative. */
+import type { Inputs, OpNode, TensorType } from "./value.ts";
+import { opNode, type Value } from "./value.ts";
+
+/** Plain options of an operation, by name. */
+export type Attributes = Readonly<Record<string, unknown>>;
+
+/** How ONNX stores an attribute. */
+export type AttributeKind = "int" | "float" | "string" | "ints" | "floats";
+
+/** The types of the inputs, undefined where an optional one is absent. */
+export type TypesOf<I extends Inputs> = {
+  readonly [K in keyof I]: I[K] extends Value ? TensorType : TensorType | undefined;
+};
+
+/** A cotangent for each input, or null where none flows. */
+export type Cotangents = readonly (Value | null | undefined)[];
+
+/** Holds the rule's type; written as a method so that rules of all ops fit one table. */
+interface Vjp<I extends Inputs, A extends object> {
+  /**
+   * From the cotangent of the first output (`all`: of every output) to one for each input. It may have
+   * the broadcast shape: the reverse pass sums it back to the input's.
+   */
+  rule(g: Value, node: OpNode<I, A>, all: readonly Value[]): Cotangents;
+}
+
+/**
+ * An operation. `I` are its inputs, `A` its options: those listed in `attributes` are written as ONNX
+ * attributes, the others only inform `infer` and `vjp` (ONNX takes them as inputs, or not at all).
+ */
+export interface OpDef<I extends Inputs = Inputs, A extends object = Attributes> {
+  /** ONNX op_type. */
+  readonly type: string;
+  /** ONNX domain; absent for the standard. */
+  readonly domain?: "com.microsoft";
+  /** ONNX attributes among the options. */
+  readonly attributes?: { readonly [K in keyof A]?: AttributeKind };
+  /** Result types; throws ShapeError or TypeError for inputs that it cannot take. */
+  infer(inputs: TypesOf<I>, attributes: A): readonly TensorType[];
+  /**
+   * The derivative (vector-Jacobian product). `"zero"`: piecewise constant, nothing flows;
+   * `"none"`: there is a derivative but no rule, asking for it is an error.
+   */
+  readonly vjp: Vjp<I, A>["rule"] | "none" | "zero";
+}
+
+/** Applies an operation and returns all its results. */
+export function applyAll<I extends Inputs, A extends object>(
+  op: OpDef<I, A>,
+  inputs: I,
+  attributes: A,
+): readonly Value[] {
+  const types = inputs.map((value) => value?.type) as unknown as TypesOf<I>;
+  return opNode(op, inputs, attributes, op.infer(types, attributes)).outputs;
+}
+
+/** Applies an operation with one result. */
+export function apply<I extends Inputs, A extends object>(
+  op: OpDef<I, A>,
+  inputs: I,
+  attributes: A,
+): Value {
+  return applyAll(op, inputs, attributes)[0] as Value;
+}
+
+/** The common dtype; throws TypeError naming `op` when inputs differ. */
+export function sameDtype(
+  op: string,
+  types: readonly (TensorType | undefined)[],
+): TensorType["dtype"] {
+  const dtypes = [...new Set(types.flatMap((type) => type ? [type.dtype] : []))];
+  if (dtypes.length === 1) return dtypes[0] as TensorType["dtype"];
+  throw new TypeError(
+    `Cannot apply ${op}: element types differ; got ${dtypes.join(" and ")}. Convert with cast().`,
+  );
+}
+
+/** Operations of different kinds as one list. */
+export function opTable(...ops: readonly { readonly type: string }[]): readonly OpDef[] {
+  return ops as readonly OpDef[];
+}

@@ -1,0 +1,164 @@
+/** Layer, instance and group normalization. */
+import { throughExpansion } from "../grad.ts";
+import { lower } from "../lowering.ts";
+import { apply, type OpDef, opTable, sameDtype } from "../op.ts";
+import { axisOf, type Dim, fixed, type Shape, ShapeError } from "../shape.ts";
+import { constant, type Value } from "../value.ts";
+import { add, div, mul, sub } from "./arithmetic.ts";
+import { sqrt } from "./elementwise.ts";
+import { expand, reshape } from "./movement.ts";
+import { reduceMean } from "./reduce.ts";
+
+type Affine = readonly [Value, Value, Value];
+
+/** Zero mean and unit variance along axes: `(x - mean) / sqrt(variance + epsilon)`. */
+function standardize(x: Value, axes: readonly number[], epsilon: number): Value {
+  const options = { axes, keepDims: true };
+  const centered = sub(x, reduceMean(x, options));
+  const variance = reduceMean(mul(centered, centered), options);
+  return div(centered, sqrt(add(variance, epsilon)));
+}
+
+const layerNormalizationOp: OpDef<
+  readonly [Value, Value, Value | undefined],
+  { axis: number; epsilon: number }
+> = {
+  type: "LayerNormalization",
+  attributes: { axis: "int", epsilon: "float" },
+  infer: (
+    [x, scale, bias],
+  ) => [{ dtype: sameDtype("LayerNormalization", [x, scale, bias]), shape: x.shape }],
+  vjp: throughExpansion(([x, scale, bias], { axis, epsilon }) =>
+    layerPrimitive(x, scale, bias, axis, epsilon)
+  ),
+};
+
+function layerPrimitive(
+  x: Value,
+  scale: Value,
+  bias: Value | undefined,
+  axis: number,
+  epsilon: number,
+) {
+  const axes = Array.from(x.shape.keys()).slice(axis);
+  const scaled = mul(standardize(x, axes, epsilon), scale);
+  return bias ? add(scaled, bias) : scaled;
+}
+
+/** Normalizes each vector from `axis` on, then scales and shifts it (arXiv:1607.06450). */
+export function layerNormalization(
+  x: Value,
+  scale: Value,
+  bias?: Value,
+  { epsilon = 1e-5, axis = -1 } = {},
+): Value {
+  const from = axisOf("LayerNormalization", x.shape, axis);
+  const normalized = x.shape.slice(from);
+  for (const weight of bias ? [scale, bias] : [scale]) {
+    if (String(weight.shape) !== String(normalized)) {
+      const why = `expected scale and bias of shape [${normalized}].`;
+      throw new ShapeError("LayerNormalization", [x.shape, weight.shape], why);
+    }
+  }
+  const node = () => apply(layerNormalizationOp, [x, scale, bias], { axis: from, epsilon });
+  return lower({
+    fused: node,
+    standard: node,
+    primitive: () => layerPrimitive(x, scale, bias, from, epsilon),
+  });
+}
+
+const instanceNormalizationOp: OpDef<Affine, { epsilon: number }> = {
+  type: "InstanceNormalization",
+  attributes: { epsilon: "float" },
+  infer: ([x, scale, bias]) => [{
+    dtype: sameDtype("InstanceNormalization", [x, scale, bias]),
+    shape: x.shape,
+  }],
+  vjp: throughExpansion(([x, scale, bias], { epsilon }) => {
+    const axes = Array.from(x.shape.keys()).slice(2);
+    return perChannel(standardize(x, axes, epsilon), scale, bias);
+  }),
+};
+
+/** `x * scale + bias` with a number of each for every channel (axis 1). */
+function perChannel(x: Value, scale: Value, bias: Value): Value {
+  const shape = [x.shape[1] as Dim, ...x.shape.slice(2).map(() => 1)];
+  return add(mul(x, reshape(scale, shape)), reshape(bias, shape));
+}
+
+/** Normalizes each channel of each item over its pixels, then scales and shifts it. */
+export function instanceNormalization(
+  x: Value,
+  scale: Value,
+  bias: Value,
+  { epsilon = 1e-5 } = {},
+): Value {
+  return apply(instanceNormalizationOp, [x, scale, bias], { epsilon });
+}
+
+interface GroupAttributes {
+  readonly num_groups: number;
+  readonly epsilon: number;
+}
+
+const groupNormalizationOp: OpDef<Affine, GroupAttributes> = {
+  type: "GroupNormalization", // opset 21: scale and bias for each channel
+  attributes: { num_groups: "int", epsilon: "float" },
+  infer: ([x, scale, bias]) => [{
+    dtype: sameDtype("GroupNormalization", [x, scale, bias]),
+    shape: x.shape,
+  }],
+  vjp: throughExpansion(([x, scale, bias], { num_groups, epsilon }) =>
+    groupPrimitive(x, scale, bias, num_groups, epsilon)
+  ),
+};
+
+function groupPrimitive(x: Value, scale: Value, bias: Value, groups: number, epsilon: number) {
+  const grouped = standardize(reshape(x, groupedShape(x.shape, groups)), [2], epsilon);
+  return perChannel(reshape(grouped, x.shape), scale, bias);
+}
+
+/** The groups as the channels of an instance normalization: on CPU as fast, and a third of the memory. */
+function groupAsInstance(x: Value, scale: Value, bias: Value, groups: number, epsilon: number) {
+  const ones = expand(constant(1, [], x.dtype), [groups]);
+  const nothing = expand(constant(0, [], x.dtype), [groups]);
+  const grouped = reshape(x, groupedShape(x.shape, groups));
+  const normalized = instanceNormalization(grouped, ones, nothing, { epsilon });
+  return perChannel(reshape(normalized, x.shape), scale, bias);
+}
+
+function groupedShape(shape: Shape, groups: number): Dim[] {
+  return [shape[0] as Dim, groups, -1];
+}
+
+/** Normalizes groups of channels over their pixels; scale and bias [C] (arXiv:1803.08494). */
+export function groupNormalization(
+  x: Value,
+  scale: Value,
+  bias: Value,
+  { groups, epsilon = 1e-5 }: { groups: number; epsilon?: number },
+): Value {
+  const channels = fixed("GroupNormalization", x.shape, 1);
+  const shapes = [x.shape, scale.shape, bias.shape];
+  if (channels % groups !== 0) {
+    const why = `${channels} channels do not make ${groups} equal groups.`;
+    throw new ShapeError("GroupNormalization", shapes, why);
+  }
+  if (scale.shape.join() !== `${channels}` || bias.shape.join() !== `${channels}`) {
+    const why = `expected scale and bias of shape [${channels}].`;
+    throw new ShapeError("GroupNormalization", shapes, why);
+  }
+  return lower({
+    fused: () => groupAsInstance(x, scale, bias, groups, epsilon),
+    standard: () => apply(groupNormalizationOp, [x, scale, bias], { num_groups: groups, epsilon }),
+    primitive: () => groupPrimitive(x, scale, bias, groups, epsilon),
+  });
+}
+
+/** Every operation here, for tables of tests. */
+export const normalizationOps: readonly OpDef[] = opTable(
+  layerNormalizationOp,
+  instanceNormalizationOp,
+  groupNormalizationOp,
+);

@@ -1,0 +1,98 @@
+/**
+ * The layers with weights: an operation of graph/ bound to tensors of the checkpoint. Widths of the
+ * inputs come from the values, widths of the outputs from the caller; the file is checked against
+ * both.
+ */
+import { conv } from "../graph/ops/conv.ts";
+import { linear as linearOp } from "../graph/ops/linalg.ts";
+import { groupNormalization, layerNormalization } from "../graph/ops/normalization.ts";
+import { resizeNearest } from "../graph/ops/resize.ts";
+import { scope } from "../graph/scope.ts";
+import { fixed } from "../graph/shape.ts";
+import type { Value } from "../graph/value.ts";
+import type { NetworkWeights } from "./network_weights.ts";
+
+/** Options of a linear layer. */
+export interface LinearOptions {
+  /** Whether the layer has a bias. Default true. */
+  readonly bias?: boolean;
+}
+
+/** `x` [..., in] times the weight [out, in], transposed, plus the bias: [..., out]. */
+export function linear(
+  x: Value,
+  w: NetworkWeights,
+  outFeatures: number,
+  { bias = true }: LinearOptions = {},
+): Value {
+  return scope(w.label, () => {
+    const shape = [outFeatures, fixed("linear", x.shape, x.shape.length - 1)];
+    const weight = w.tensor("weight", shape);
+    const y = linearOp(x, weight, bias ? w.tensor("bias", [outFeatures]) : undefined);
+    return w.options.adapt?.({ name: w.path, shape }, x, y) ?? y;
+  });
+}
+
+/** Options of a convolution. */
+export interface ConvOptions {
+  /** Side of the square kernel. Default 3. */
+  readonly kernel?: number;
+  readonly stride?: number;
+  /** One number for all sides, or [top, left, bottom, right]. Default: keeps the size. */
+  readonly padding?: number | readonly number[];
+  readonly bias?: boolean;
+}
+
+/** Convolves `x` [B, C, h, w] with a square kernel [out, C, k, k]. */
+export function conv2d(
+  x: Value,
+  w: NetworkWeights,
+  outChannels: number,
+  { kernel = 3, stride = 1, padding = (kernel - 1) >> 1, bias = true }: ConvOptions = {},
+): Value {
+  return scope(w.label, () => {
+    const shape = [outChannels, fixed("conv2d", x.shape, 1), kernel, kernel];
+    const strides = [stride, stride];
+    const pads = typeof padding === "number" ? Array(4).fill(padding) : padding;
+    const weight = w.tensor("weight", shape);
+    const y = conv(x, weight, bias ? w.tensor("bias", [outChannels]) : undefined, {
+      strides,
+      pads,
+    });
+    return w.options.adapt?.({ name: w.path, shape, convolution: { strides, pads } }, x, y) ?? y;
+  });
+}
+
+/**
+ * Raises `x` [B, C, h, w] to [B, C, height, width], pixels repeated, and convolves it. Twice the size
+ * is built as a scale, which works for a variable batch too.
+ */
+export function upsample2d(
+  x: Value,
+  w: NetworkWeights,
+  [height, width]: readonly [number, number],
+): Value {
+  const channels = fixed("upsample2d", x.shape, 1);
+  const isDouble = x.shape[2] === height / 2 && x.shape[3] === width / 2;
+  const larger = resizeNearest(x, isDouble ? { scales: [2, 2] } : [height, width]);
+  return conv2d(larger, w.at("conv"), channels);
+}
+
+/** Group normalization of `x` [B, C, ...] with a scale and a shift for each channel. */
+export function groupNorm(x: Value, w: NetworkWeights, groups: number, epsilon: number): Value {
+  return scope(w.label, () => {
+    const channels = [fixed("groupNorm", x.shape, 1)];
+    return groupNormalization(x, w.tensor("weight", channels), w.tensor("bias", channels), {
+      groups,
+      epsilon,
+    });
+  });
+}
+
+/** Layer normalization of `x` [..., size] over its last axis. */
+export function layerNorm(x: Value, w: NetworkWeights, epsilon: number): Value {
+  return scope(w.label, () => {
+    const size = [fixed("layerNorm", x.shape, x.shape.length - 1)];
+    return layerNormalization(x, w.tensor("weight", size), w.tensor("bias", size), { epsilon });
+  });
+}

@@ -1,0 +1,189 @@
+import type { DType } from "../graph/dtype.ts";
+import { cast } from "../graph/ops/elementwise.ts";
+import type { InitializerSource, Value } from "../graph/value.ts";
+import { initializer, input } from "../graph/value.ts";
+import { narrower, widener } from "../weights/convert.ts";
+import { ModelFormatError } from "../weights/model_format_error.ts";
+import type { StoredDType, StoredTensor, TensorSource } from "../weights/stored_tensor.ts";
+import type { ModelOptions } from "./graph_model.ts";
+import { isIgnoredTensor, spellings } from "./spellings.ts";
+
+/** Element types of a file that a floating-point weight may have, as graph/ names them. */
+const FLOATING: Partial<Record<StoredDType, DType>> = {
+  F64: "float64",
+  F32: "float32",
+  F16: "float16",
+  BF16: "bfloat16",
+};
+
+/** What all parts of one network share. */
+interface Network {
+  /** For messages: "the U-Net". */
+  readonly title: string;
+  readonly source: TensorSource;
+  readonly options: ModelOptions;
+  readonly dtype: "float32" | "float16";
+  readonly bound: Map<string, Value>;
+  /** Names in the file that have been read. */
+  readonly read: Set<string>;
+  readonly parameters: Value[];
+}
+
+/**
+ * The weights of one network, or of the part of it under a prefix: makes a checkpoint's tensors
+ * initializers of the graph, after checking that they are there and have the shape that the config
+ * implies. Bytes stay in the file; a file in another precision is converted at session creation.
+ */
+export class NetworkWeights {
+  readonly #network: Network;
+  /** Prefix of the names, without the final dot; "" for the whole network. */
+  readonly path: string;
+  /** The last step of the path, for scopes. */
+  readonly label: string;
+
+  private constructor(network: Network, path: string, label: string) {
+    this.#network = network;
+    this.path = path;
+    this.label = label;
+  }
+
+  /** The weights of a whole network; `title` names it in messages, with its article. */
+  static of(title: string, source: TensorSource, options: ModelOptions = {}): NetworkWeights {
+    const dtype = options.dtype ?? "float32";
+    const network = {
+      title,
+      source,
+      options,
+      dtype,
+      bound: new Map(),
+      read: new Set<string>(),
+      parameters: [],
+    };
+    return new NetworkWeights(network, "", title);
+  }
+
+  /** The part of the network under `step`: `at("resnets.0")`. */
+  at(step: string): NetworkWeights {
+    const path = this.path === "" ? step : `${this.path}.${step}`;
+    return new NetworkWeights(this.#network, path, step);
+  }
+
+  /** Element type of the network's weights and activations. */
+  get dtype(): "float32" | "float16" {
+    return this.#network.dtype;
+  }
+
+  /** How the network is built. */
+  get options(): ModelOptions {
+    return this.#network.options;
+  }
+
+  /** The weights that became inputs so far. */
+  get parameters(): readonly Value[] {
+    return this.#network.parameters;
+  }
+
+  /** Whether the file holds `name` under this prefix. */
+  has(name: string): boolean {
+    return this.#find(this.#fullName(name)) !== undefined;
+  }
+
+  /**
+   * The tensor `name` under this prefix as a weight of exactly `shape`; a 1x1 convolution and a
+   * matrix are the same bytes and stand in for each other. The same name gives the same Value.
+   * Throws ModelFormatError when it is missing or has another shape or no floating-point type.
+   */
+  tensor(name: string, shape: readonly number[]): Value {
+    const { bound, options, dtype, parameters } = this.#network;
+    const full = this.#fullName(name);
+    const known = bound.get(full);
+    if (known !== undefined) return known;
+    const stored = this.#require(full, shape);
+    let value: Value;
+    if (options.parameter?.(full)) {
+      const parameter = input(full, "float32", shape);
+      parameters.push(parameter);
+      value = cast(parameter, dtype);
+    } else {
+      value = initializer(full, dtype, shape, initializerSource(stored, dtype));
+    }
+    bound.set(full, value);
+    return value;
+  }
+
+  /**
+   * Names of the file that no part of the network has read, except known leftovers and those that
+   * `elsewhere` knows to belong to another graph.
+   */
+  unexpected(elsewhere: (name: string) => boolean = () => false): string[] {
+    const { source, read } = this.#network;
+    return [...source.names()].filter((name) =>
+      !read.has(name) && !isIgnoredTensor(name) && !elsewhere(name)
+    );
+  }
+
+  #fullName(name: string): string {
+    return this.path === "" ? name : `${this.path}.${name}`;
+  }
+
+  #find(full: string): StoredTensor | undefined {
+    const { source } = this.#network;
+    for (const spelling of spellings(full)) {
+      const tensor = source.get(spelling);
+      if (tensor !== undefined) return tensor;
+    }
+    return undefined;
+  }
+
+  #require(full: string, shape: readonly number[]): StoredTensor {
+    const { title, source, read } = this.#network;
+    const fail = (why: string) =>
+      new ModelFormatError(
+        `Cannot build ${title} from ${source.path}: ${why}. ` +
+          "Check that the config belongs to these weights.",
+        { path: source.path, key: full },
+      );
+    const tensor = this.#find(full);
+    if (tensor === undefined) throw fail(`tensor ${full} is missing; expected shape [${shape}]`);
+    if (!sameMatrix(tensor.shape, shape)) {
+      throw fail(
+        `tensor ${tensor.name} has another shape; got [${tensor.shape}], ` +
+          `expected [${shape}]`,
+      );
+    }
+    if (FLOATING[tensor.dtype] === undefined) {
+      throw fail(
+        `tensor ${tensor.name} has no floating-point type; got ${tensor.dtype}, ` +
+          `expected one of ${Object.keys(FLOATING).join(", ")}`,
+      );
+    }
+    read.add(tensor.name);
+    return tensor;
+  }
+}
+
+/** Equal shapes, apart from the trailing ones of a 1x1 convolution. */
+function sameMatrix(a: readonly number[], b: readonly number[]): boolean {
+  const bare = (shape: readonly number[]) =>
+    shape.length === 4 && shape[2] === 1 && shape[3] === 1 ? shape.slice(0, 2) : shape;
+  return bare(a).join() === bare(b).join();
+}
+
+/** Where the bytes are; those in memory are converted at once, a file's when it is loaded. */
+function initializerSource(
+  tensor: StoredTensor,
+  dtype: "float32" | "float16",
+): InitializerSource {
+  const { location } = tensor;
+  const storedAs = FLOATING[tensor.dtype]!;
+  if ("file" in location) return storedAs === dtype ? location : { ...location, storedAs };
+  if (storedAs === dtype) return location;
+  const { data } = location;
+  // Views of wider elements need alignment, which a range of a larger array may lack.
+  const bytes = new Uint8Array(data);
+  const count = tensor.shape.reduce((a, b) => a * b, 1);
+  const out = dtype === "float32" ? new Float32Array(count) : new Float16Array(count);
+  if (out instanceof Float32Array) widener(tensor.dtype)(bytes, out);
+  else narrower(tensor.dtype)(bytes, out);
+  return { data: new Uint8Array(out.buffer) };
+}

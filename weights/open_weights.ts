@@ -1,0 +1,33 @@
+import { findComponentFile } from "./component_files.ts";
+import { openFile } from "./open_file.ts";
+import { openSafetensors } from "./safetensors.ts";
+import { openSharded } from "./sharded.ts";
+import type { TensorSource } from "./stored_tensor.ts";
+import { openTorchFile } from "./torch_file.ts";
+
+/**
+ * Opens a file of weights by what it is, not by its extension: safetensors, a torch zip file, or
+ * the index of shards of either. Throws ModelFormatError.
+ */
+export function openWeights(path: string): Promise<TensorSource> {
+  return path.endsWith(".json") ? openSharded(path, openFileOfTensors) : openFileOfTensors(path);
+}
+
+async function openFileOfTensors(path: string): Promise<TensorSource> {
+  const isZip = String.fromCharCode(...await firstBytes(path)).startsWith("PK\x03\x04");
+  const named = /\.(ckpt|pt|pth|bin)$/i.test(path);
+  return isZip || named ? await openTorchFile(path) : await openSafetensors(path);
+}
+
+/** Opens the weights of a component's folder; see `findComponentFile` for the order of names. */
+export async function openComponent(
+  folder: string,
+  options: { variant?: string | undefined } = {},
+): Promise<TensorSource> {
+  return openWeights((await findComponentFile(folder, options)).path);
+}
+
+async function firstBytes(path: string): Promise<Uint8Array> {
+  using file = await openFile(path);
+  return await file.read(0, Math.min(8, file.size));
+}

@@ -15,6 +15,12 @@ export { type Attributes, type OpDef } from "./op.ts";
 export { scope } from "./scope.ts";
 export { type Lowering, lowering } from "./lowering.ts";
 export { grad, GradientError } from "./grad.ts";
+export {
+  type ExternalInitializer,
+  type OnnxModel,
+  type OnnxOptions,
+  toOnnx,
+} from "./onnx_write.ts";
 export { leaves, reachable } from "./reachable.ts";
 export * from "./ops/activation.ts";
 export * from "./ops/arithmetic.ts";

@@ -1,0 +1,15 @@
+// The import is what puts the package, and with it the shared library, into the module graph: Deno then
+// downloads it with the program's other modules and resolves the specifier to a file. Nothing is loaded.
+// deno-lint-ignore no-import-prefix -- a module loaded over http has no import map
+import manifest from "npm:onnxruntime-node@1.30.0/package.json" with { type: "json" };
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** The version of the ONNX Runtime that comes with the npm package. */
+export const PACKAGE_VERSION: string = manifest.version;
+
+/** The folder of the npm package onnxruntime-node; undefined when Deno cannot resolve it to a file. */
+export function packageFolder(): string | undefined {
+  const url = import.meta.resolve("npm:onnxruntime-node@1.30.0/package.json");
+  return url.startsWith("file:") ? dirname(fileURLToPath(url)) : undefined;
+}

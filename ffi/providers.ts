@@ -1,0 +1,137 @@
+/** An execution provider to use, as plain data; made by the functions of this file. */
+export interface Provider {
+  /** ONNX Runtime's name for it, for messages and for {@linkcode Runtime.providers}. */
+  readonly name: string;
+  /** Which C functions add it to a session. */
+  readonly via: "builtin" | "cuda" | "openvino" | "named" | "plugin";
+  /** The provider's own options. */
+  readonly options: Readonly<Record<string, string>>;
+  /** Libraries to load first, in this order, so that the provider's own dependencies are found. */
+  readonly preload: readonly string[];
+  /** The provider's library, for a plugin. */
+  readonly library?: string;
+  /** Which of the plugin's devices to use; all by default. */
+  readonly device?: "cpu" | "gpu" | "npu";
+}
+
+/** What every provider function takes beside its own options. */
+export interface ProviderExtras {
+  /** Options by their name in the provider's documentation; they win over the named ones. */
+  readonly extra?: Readonly<Record<string, string>>;
+  /** Libraries to load before the provider, such as `libcudart.so.13`, by path. */
+  readonly preload?: readonly string[];
+}
+
+/** ONNX Runtime's own kernels; listed last, the others may leave operators to it. */
+export function cpu(): Provider {
+  return { name: "CPUExecutionProvider", via: "builtin", options: {}, preload: [] };
+}
+
+/** Options of {@linkcode cuda}; the defaults are the provider's. */
+export interface CudaOptions extends ProviderExtras {
+  readonly deviceId?: number;
+  /** The arena's limit in bytes. */
+  readonly memoryLimitBytes?: number;
+  /** Grow the arena in powers of two, or by what is asked for. */
+  readonly arenaExtend?: "nextPowerOfTwo" | "sameAsRequested";
+  /** How cuDNN picks its convolution algorithm. */
+  readonly convolutionSearch?: "exhaustive" | "heuristic" | "default";
+  readonly convolutionMaxWorkspace?: boolean;
+  /** Lay images out with channels last, which tensor cores prefer. */
+  readonly channelsLast?: boolean;
+  readonly tf32?: boolean;
+  /** Record the kernels of a run once and replay them; needs a binding and fixed shapes. */
+  readonly cudaGraph?: boolean;
+}
+
+/** NVIDIA GPUs through CUDA; needs a build of ONNX Runtime with it, CUDA and cuDNN. */
+export function cuda(options: CudaOptions = {}): Provider {
+  const extend = { nextPowerOfTwo: "kNextPowerOfTwo", sameAsRequested: "kSameAsRequested" };
+  return {
+    name: "CUDAExecutionProvider",
+    via: "cuda",
+    preload: options.preload ?? [],
+    options: given({
+      device_id: options.deviceId,
+      gpu_mem_limit: options.memoryLimitBytes,
+      arena_extend_strategy: options.arenaExtend && extend[options.arenaExtend],
+      cudnn_conv_algo_search: options.convolutionSearch?.toUpperCase(),
+      cudnn_conv_use_max_workspace: options.convolutionMaxWorkspace,
+      prefer_nhwc: options.channelsLast,
+      use_tf32: options.tf32,
+      enable_cuda_graph: options.cudaGraph,
+    }, options.extra),
+  };
+}
+
+/** Options of {@linkcode openvino}; the defaults are the provider's. */
+export interface OpenvinoOptions extends ProviderExtras {
+  /** `CPU`, `GPU`, `NPU`, or a combination such as `AUTO:GPU,CPU`. */
+  readonly device?: string;
+  /** A folder for compiled models. */
+  readonly cacheFolder?: string;
+  readonly threads?: number;
+  /** OpenVINO's own configuration by device, for example `{ CPU: { INFERENCE_PRECISION_HINT: "bf16" } }`. */
+  readonly config?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+}
+
+/** Intel's OpenVINO, where it is built into the library (the wheel onnxruntime-openvino). */
+export function openvino(options: OpenvinoOptions = {}): Provider {
+  return {
+    name: "OpenVINOExecutionProvider",
+    via: "openvino",
+    preload: options.preload ?? [],
+    options: given({
+      device_type: options.device,
+      cache_dir: options.cacheFolder,
+      num_of_threads: options.threads,
+      load_config: options.config && JSON.stringify(options.config),
+    }, options.extra),
+  };
+}
+
+/** GPUs through WebGPU, where it is built into the library (npm's onnxruntime-node has it). */
+export function webgpu(options: ProviderExtras = {}): Provider {
+  return named("WebGPU", options);
+}
+
+/** Any other provider that is built in and known by a name: `XNNPACK`, `QNN`, `CoreML`, `DML`, ... */
+export function named(name: string, options: ProviderExtras = {}): Provider {
+  return { name, via: "named", preload: options.preload ?? [], options: { ...options.extra } };
+}
+
+/** Options of {@linkcode plugin}. */
+export interface PluginOptions extends ProviderExtras {
+  /** The provider's name, as its devices report it. */
+  readonly name: string;
+  /** The path of the provider's library. */
+  readonly library: string;
+  /** Which of its devices to use; all by default. */
+  readonly device?: "cpu" | "gpu" | "npu";
+  /** The provider's options; the same as `extra`. */
+  readonly options?: Readonly<Record<string, string>>;
+}
+
+/** A provider in a library of its own (ONNX Runtime 1.22 and later). */
+export function plugin(options: PluginOptions): Provider {
+  return {
+    name: options.name,
+    via: "plugin",
+    library: options.library,
+    preload: options.preload ?? [],
+    options: { ...options.options, ...options.extra },
+    ...(options.device === undefined ? {} : { device: options.device }),
+  };
+}
+
+/** The options that were given, as the strings that ONNX Runtime reads. */
+function given(
+  options: Readonly<Record<string, string | number | boolean | undefined>>,
+  extra: Readonly<Record<string, string>> = {},
+): Record<string, string> {
+  const set = Object.entries(options).filter(([, value]) => value !== undefined);
+  const texts = set.map((
+    [key, value],
+  ) => [key, typeof value === "boolean" ? (value ? "1" : "0") : `${value}`]);
+  return { ...Object.fromEntries(texts), ...extra };
+}

@@ -1,0 +1,318 @@
+import {
+  arrayNames,
+  bytesPerElement,
+  codeOf,
+  type DataOf,
+  type DType,
+  dtypeOf,
+  holds,
+  type TypedArray,
+  viewOf,
+} from "./dtype.ts";
+import type { Handle, Resource } from "./handle.ts";
+import type { Native } from "./native.ts";
+import type { Runtime } from "./runtime.ts";
+import { checkShape, elementCount } from "./shape.ts";
+import { readStrings, writeStrings } from "./strings.ts";
+
+// An array taken from a tensor may outlive it, so the array's buffer keeps its tensor from being forgotten.
+const owners = new WeakMap<ArrayBufferLike, Tensor>();
+
+/** C wants some address even for no bytes. */
+const NOTHING = new Uint8Array(8);
+
+/**
+ * An n-dimensional array that ONNX Runtime can read and write. Its memory is the caller's own array
+ * ({@linkcode Tensor.from}) or ONNX Runtime's (every output); neither is copied. Dispose it, or let it
+ * be forgotten; it stays valid for runs that already use it.
+ */
+export class Tensor<D extends DType = DType> implements Disposable {
+  /** The element type. */
+  readonly dtype: D;
+  /** The size of each dimension. */
+  readonly shape: readonly number[];
+  readonly #handle: Handle;
+  readonly #native: Native;
+  readonly #given: TypedArray | undefined;
+  #bytes: Uint8Array | undefined;
+  #data: TypedArray | undefined;
+
+  private constructor(
+    native: Native,
+    handle: Handle,
+    dtype: D,
+    shape: readonly number[],
+    given?: TypedArray,
+  ) {
+    this.#native = native;
+    this.#handle = handle;
+    this.dtype = dtype;
+    this.shape = shape;
+    this.#given = given;
+  }
+
+  /**
+   * A tensor over `data`, no copy: later writes to the array are seen by later runs. The tensor keeps the
+   * array alive; do not transfer its buffer while the tensor is open.
+   *
+   * @param shape elements in row-major order; `[]` is a scalar.
+   * @throws {TypeError} if the array cannot hold the dtype, or can be resized.
+   * @throws {RangeError} if the shape does not have as many elements as the array.
+   */
+  static from<D extends Exclude<DType, "string">>(
+    runtime: Runtime,
+    dtype: D,
+    data: DataOf<D>,
+    shape: readonly number[],
+  ): Tensor<D> {
+    if (!holds(dtype, data)) {
+      throw new TypeError(
+        `Cannot make a ${dtype} tensor: the data is of the wrong kind; ` +
+          `got ${kindOf(data)}, expected ${
+            arrayNames(dtype) || "strings: use Tensor.fromStrings"
+          }.`,
+      );
+    }
+    return Tensor.#over(runtime, dtype, data, shape);
+  }
+
+  /**
+   * A tensor over raw little-endian bytes, no copy and at any alignment, for example a piece of a file.
+   * @throws {RangeError} if the shape does not have as many bytes.
+   */
+  static fromBytes<D extends Exclude<DType, "string">>(
+    runtime: Runtime,
+    dtype: D,
+    bytes: Uint8Array,
+    shape: readonly number[],
+  ): Tensor<D> {
+    if (!(bytes instanceof Uint8Array)) {
+      throw new TypeError(
+        `Cannot make a tensor from bytes: got ${kindOf(bytes)}, expected Uint8Array.`,
+      );
+    }
+    return Tensor.#over(runtime, dtype, bytes, shape);
+  }
+
+  /** A tensor of strings, copied into ONNX Runtime's memory. */
+  static fromStrings(
+    runtime: Runtime,
+    strings: readonly string[],
+    shape: readonly number[],
+  ): Tensor<"string"> {
+    checkShape(shape, strings.length, "strings");
+    const tensor = Tensor.empty(runtime, "string", shape);
+    writeStrings(runtime.native, tensor.#handle.pointer, strings);
+    return tensor;
+  }
+
+  /** A tensor in ONNX Runtime's own memory, its contents undefined; strings are empty. */
+  static empty<D extends DType>(
+    runtime: Runtime,
+    dtype: D,
+    shape: readonly number[],
+  ): Tensor<D> {
+    checkShape(shape, undefined, "elements");
+    if (elementCount(shape) * bytesPerElement(dtype) > Number.MAX_SAFE_INTEGER) {
+      throw new RangeError(`Cannot make a tensor of shape [${shape}]: it is too large.`);
+    }
+    const { native } = runtime;
+    const dims = dimsOf(shape);
+    const pointer = native.pointer(
+      "CreateTensorAsOrtValue",
+      native.allocator,
+      dims,
+      shape.length,
+      codeOf(dtype),
+    );
+    const handle = native.own("Value", pointer, "ReleaseValue", { needs: [native.environment] });
+    return new Tensor(native, handle, dtype, Object.freeze([...shape]));
+  }
+
+  /** Takes ownership of an `OrtValue*`, such as an output of a run. Used inside this folder. */
+  static adopt(native: Native, pointer: Deno.PointerValue): Tensor {
+    const handle = native.own("Value", pointer, "ReleaseValue", { needs: [native.environment] });
+    try {
+      return new Tensor(native, handle, ...typeAndShape(native, handle));
+    } catch (error) {
+      handle.dispose();
+      throw error;
+    }
+  }
+
+  /** How many elements it has. */
+  get size(): number {
+    return elementCount(this.shape);
+  }
+
+  /** How many bytes its elements take; 0 for strings. */
+  get byteLength(): number {
+    return this.size * bytesPerElement(this.dtype);
+  }
+
+  /**
+   * The elements, a live view and no copy. The array of an output is emptied when its tensor is disposed.
+   * @throws {DisposedError} after disposal.
+   * @throws {TypeError} for strings, and for memory on a device.
+   */
+  get data(): DataOf<D> {
+    const bytes = this.bytes;
+    const given = this.#given;
+    const fits = given !== undefined && holds(this.dtype, given);
+    this.#data ??= fits ? given : viewOf(this.dtype, bytes);
+    return this.#data as DataOf<D>;
+  }
+
+  /** The elements' bytes, under the same conditions as {@linkcode Tensor.data}. */
+  get bytes(): Uint8Array {
+    const pointer = this.#handle.pointer;
+    return this.#bytes ??= this.#given === undefined
+      ? this.#view(pointer)
+      : new Uint8Array(this.#given.buffer, this.#given.byteOffset, this.#given.byteLength);
+  }
+
+  /**
+   * A copy of the elements of a string tensor.
+   * @throws {TypeError} if the dtype is not string.
+   */
+  strings(): string[] {
+    const pointer = this.#handle.pointer;
+    if (this.dtype !== "string") {
+      throw new TypeError(`Cannot read strings: the tensor's dtype is ${this.dtype}. Use data.`);
+    }
+    return readStrings(this.#native, pointer, this.size);
+  }
+
+  /** Whether it was disposed. */
+  get disposed(): boolean {
+    return this.#handle.disposed;
+  }
+
+  /** The native value, checked for use by a run of `native`. Used inside this folder. */
+  use(native: Native): Resource {
+    void this.#handle.pointer;
+    if (native !== this.#native) {
+      throw new TypeError(
+        "Cannot use the tensor: it belongs to another ONNX Runtime. Make it with the session's runtime.",
+      );
+    }
+    if (this.#given !== undefined && this.#given.byteLength !== this.byteLength) {
+      throw new TypeError(
+        "Cannot use the tensor: its array's buffer was transferred away. Keep it.",
+      );
+    }
+    return this.#handle.resource;
+  }
+
+  /** Whether its memory and the other's share a byte. Used inside this folder. */
+  overlaps(other: Tensor): boolean {
+    if (this as Tensor === other) return true;
+    const a = this.#given, b = other.#given;
+    if (a === undefined || b === undefined) {
+      return this.#bytes !== undefined && this.#bytes.buffer === b?.buffer;
+    }
+    return a.buffer === b.buffer && a.byteOffset < b.byteOffset + b.byteLength &&
+      b.byteOffset < a.byteOffset + a.byteLength;
+  }
+
+  /** Ends the use of the tensor; more calls do nothing. */
+  dispose(): void {
+    // Detaching turns a view of freed memory into an empty array, which is the difference between
+    // reading undefined and a crash.
+    if (this.#given === undefined && !this.disposed && this.#bytes !== undefined) {
+      (this.#bytes.buffer as ArrayBuffer).transfer(0);
+    }
+    this.#handle.dispose();
+  }
+
+  /** The same as {@linkcode Tensor.dispose}, for `using`. */
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  static #over<D extends DType>(
+    runtime: Runtime,
+    dtype: D,
+    data: TypedArray,
+    shape: readonly number[],
+  ): Tensor<D> {
+    const { native } = runtime;
+    const size = bytesPerElement(dtype);
+    checkShape(shape, data.byteLength / size, `${dtype} elements`);
+    const { buffer } = data;
+    if (buffer instanceof ArrayBuffer ? buffer.resizable : buffer.growable) {
+      throw new TypeError(
+        "Cannot make a tensor over a resizable buffer: it could move. Copy it first.",
+      );
+    }
+    const memory = data.byteLength === 0 ? NOTHING : data;
+    const pointer = native.pointer(
+      "CreateTensorWithDataAsOrtValue",
+      native.cpuMemory.pointer,
+      Deno.UnsafePointer.of(memory as BufferSource),
+      data.byteLength,
+      dimsOf(shape),
+      shape.length,
+      codeOf(dtype),
+    );
+    const handle = native.own("Value", pointer, "ReleaseValue", {
+      needs: [native.environment],
+      keeps: data,
+    });
+    return new Tensor(native, handle, dtype, Object.freeze([...shape]), data);
+  }
+
+  #view(value: Deno.PointerObject): Uint8Array {
+    if (this.dtype === "string") {
+      throw new TypeError(
+        "Cannot view strings as bytes: the tensor's dtype is string. Use strings().",
+      );
+    }
+    checkOnCpu(this.#native, value);
+    const start = this.#native.pointer("GetTensorMutableData", value);
+    if (start === null || this.byteLength === 0) return new Uint8Array(0);
+    const buffer = Deno.UnsafePointerView.getArrayBuffer(start, this.byteLength);
+    owners.set(buffer, this);
+    return new Uint8Array(buffer);
+  }
+}
+
+function typeAndShape(native: Native, value: Handle): [DType, readonly number[]] {
+  using info = native.own(
+    "TensorTypeAndShapeInfo",
+    native.pointer("GetTensorTypeAndShape", value.pointer),
+    "ReleaseTensorTypeAndShapeInfo",
+  );
+  const code = native.int("GetTensorElementType", info.pointer);
+  const dtype = dtypeOf(code);
+  if (dtype === undefined) {
+    throw new TypeError(
+      `Cannot read a tensor of ONNX element type ${code}: JavaScript has no array for it. ` +
+        "Add a Cast to the model.",
+    );
+  }
+  const rank = native.number("GetDimensionsCount", info.pointer);
+  const dims = new BigInt64Array(rank);
+  native.call("GetDimensions", info.pointer, dims, rank);
+  return [dtype, Object.freeze(Array.from(dims, Number))];
+}
+
+/** MemoryInfoGetDeviceType answers 0 for the CPU. */
+function checkOnCpu(native: Native, value: Deno.PointerObject): void {
+  const info = native.pointer("GetTensorMemoryInfo", value);
+  const device = new Int32Array(1);
+  native.api.MemoryInfoGetDeviceType(info, device);
+  if (device[0] !== 0) {
+    throw new TypeError(
+      "Cannot read the tensor's elements: they lie in a device's memory. Bind the output to the CPU.",
+    );
+  }
+}
+
+function dimsOf(shape: readonly number[]): BigInt64Array<ArrayBuffer> {
+  return BigInt64Array.from(shape, BigInt);
+}
+
+function kindOf(data: unknown): string {
+  return data === null || typeof data !== "object" ? typeof data : data.constructor.name;
+}

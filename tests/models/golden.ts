@@ -1,0 +1,116 @@
+import { strict as assert } from "node:assert";
+import { join } from "node:path";
+import { openRuntime } from "../../ffi/runtime.ts";
+import type { Session } from "../../ffi/session.ts";
+import { Tensor } from "../../ffi/tensor.ts";
+import { toOnnx } from "../../graph/onnx_write.ts";
+import type { ConfigJson } from "../../models/config_reader.ts";
+import type { GraphModel } from "../../models/graph_model.ts";
+import { read, toFloat16, toFloat32 } from "../../weights/read.ts";
+import { openSafetensors } from "../../weights/safetensors.ts";
+import type { StoredDType, TensorSource } from "../../weights/stored_tensor.ts";
+
+/** The folder that tests/golden/make_models.py fills. */
+export const GOLDEN = join(import.meta.dirname!, "../golden/models");
+
+/** A tiny model with what it computes. */
+export interface Golden {
+  readonly json: ConfigJson;
+  readonly path: string;
+  readonly weights: TensorSource;
+  readonly io: TensorSource;
+}
+
+/** Opens the golden model `name`. */
+export async function golden(name: string): Promise<Golden> {
+  const folder = join(GOLDEN, name);
+  const path = join(folder, "config.json");
+  return {
+    json: JSON.parse(await Deno.readTextFile(path)),
+    path,
+    weights: await openSafetensors(join(folder, "model.safetensors")),
+    io: await openSafetensors(join(folder, "io.safetensors")),
+  };
+}
+
+/** Builds a session of `model`; weights in another precision than the graph's are converted. */
+export async function session(model: GraphModel): Promise<Session> {
+  const runtime = openRuntime();
+  const { bytes, initializers, externalRoot } = toOnnx(model);
+  const supplied = new Map<string, Tensor>();
+  for (const { name, type, source } of initializers) {
+    const shape = type.shape as number[];
+    const dtype = type.dtype as "float32" | "float16";
+    if ("data" in source) {
+      supplied.set(name, Tensor.fromBytes(runtime, dtype, source.data, shape));
+      continue;
+    }
+    const stored = { name, shape, dtype: STORED[source.storedAs!]!, location: source };
+    supplied.set(
+      name,
+      dtype === "float32"
+        ? Tensor.from(runtime, dtype, await toFloat32(stored), shape)
+        : Tensor.from(runtime, dtype, await toFloat16(stored), shape),
+    );
+  }
+  return runtime.createSession(bytes, {
+    initializers: supplied,
+    ...(externalRoot === undefined ? {} : {
+      config: { "session.model_external_initializers_file_folder_path": externalRoot },
+    }),
+  });
+}
+
+const STORED: Readonly<Record<string, StoredDType>> = {
+  float16: "F16",
+  float32: "F32",
+  bfloat16: "BF16",
+};
+
+/** Runs `model` on the inputs of golden case `name`, by the names of the graph's inputs. */
+export async function runCase(
+  model: GraphModel,
+  { io }: Golden,
+  name: string,
+): Promise<Record<string, Float32Array>> {
+  const runtime = openRuntime();
+  using built = await session(model);
+  const feeds: Record<string, Tensor> = {};
+  for (const info of built.inputs) {
+    const stored = io.get(`${name}/${info.name}`);
+    assert.ok(stored, `the golden case ${name} has no ${info.name}`);
+    // The goldens give one timestep for the whole batch.
+    const shape = info.shape.map(Number);
+    if (info.dtype === "int64") {
+      const ids = new BigInt64Array((await read(stored)).slice().buffer);
+      feeds[info.name] = Tensor.from(runtime, "int64", ids, shape);
+    } else {
+      const values = await toFloat32(stored);
+      const count = shape.reduce((a, b) => a * b, 1);
+      const filled = values.length === 1 ? new Float32Array(count).fill(values[0]!) : values;
+      feeds[info.name] = Tensor.from(runtime, "float32", filled, shape);
+    }
+  }
+  const outputs = await built.run(feeds);
+  return Object.fromEntries(
+    Object.entries(outputs).map(([key, tensor]) => [key, (tensor.data as Float32Array).slice()]),
+  );
+}
+
+/** Asserts that `actual` is within `tolerance` of the golden tensor CASE/NAME. */
+export async function assertGolden(
+  actual: Float32Array | undefined,
+  { io }: Golden,
+  name: string,
+  tolerance = 2e-5,
+): Promise<void> {
+  const stored = io.get(name);
+  assert.ok(stored, `there is no golden ${name}`);
+  const expected = await toFloat32(stored);
+  assert.equal(actual?.length, expected.length, `${name}: number of elements`);
+  let worst = 0;
+  expected.forEach((value, i) => worst = Math.max(worst, Math.abs(value - actual[i]!) || 0));
+  assert.ok(actual.every(Number.isFinite), `${name}: not finite`);
+  assert.ok(worst <= tolerance, `${name}: off by ${worst}, allowed ${tolerance}`);
+  if (Deno.env.get("SHOW_ERRORS")) console.log(name, worst.toExponential(1));
+}

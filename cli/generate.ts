@@ -5,12 +5,11 @@
  * @module
  */
 
-import { type GenerateOptions, randomSeed, StableDiffusion } from "../mod.ts";
+import { type GenerateOptions, type Latents, randomSeed, StableDiffusion } from "../mod.ts";
 import { withInterrupt } from "./interrupt.ts";
 import { helpOf, parseFlags, UsageError } from "./flags.ts";
 import {
   GENERATE_FLAGS,
-  type GenerateFlags,
   generateOptions,
   providersOf,
 } from "./generate_flags.ts";
@@ -49,15 +48,15 @@ export async function generate(args: readonly string[]): Promise<number> {
       ...(flags.variant === undefined ? {} : { variant: flags.variant }),
       providers: providersOf(flags),
     });
-    let index = 0;
+    let picture = 0;
     for await (const prompt of prompts.texts) {
       const first = flags.seed ?? BigInt(randomSeed());
       for (let i = 0; i < count; i++) {
         const options = generateOptions(flags, prompt, first + BigInt(i), signal);
-        await draw(sd, options, { index: index++, output, reporter });
+        await draw(sd, options, { picture: picture++, output, reporter });
       }
     }
-    if (index === 0) {
+    if (picture === 0) {
       throw new UsageError("No prompt: give one, or write one a line to standard input.");
     }
     return 0;
@@ -68,23 +67,23 @@ export async function generate(args: readonly string[]): Promise<number> {
 async function draw(
   sd: StableDiffusion,
   options: GenerateOptions & { readonly seed: bigint },
-  to: { readonly index: number; readonly output: Output; readonly reporter: Reporter },
+  to: { readonly picture: number; readonly output: Output; readonly reporter: Reporter },
 ): Promise<void> {
-  const { index, output, reporter } = to;
+  const { picture, output, reporter } = to;
   const { prompt, seed } = options;
   const began = performance.now();
-  const image = await sd.generate({
-    ...options,
-    onStep: ({ index: step, steps, sigma }) =>
-      reporter.step({ picture: index, step, steps, sigma }),
-    onStage: (stage) => reporter.stage(stage),
-  });
-  const path = await output.save(image, { index, seed, prompt });
-  reporter.image({
-    picture: index,
-    path,
+  const settings = sd.settings(options);
+  reporter.stage("encoding the prompt");
+  let latents: Latents | undefined;
+  for await (const step of sd.denoise(settings)) {
+    latents = step.latents;
+    reporter.step({ picture, step: step.index + 1, steps: step.count, sigma: step.sigma });
+  }
+  reporter.stage("decoding the picture");
+  const path = await output.save(await sd.decode(latents!, settings), {
+    index: picture,
     seed,
     prompt,
-    seconds: (performance.now() - began) / 1000,
   });
+  reporter.image({ picture, path, seed, prompt, seconds: (performance.now() - began) / 1000 });
 }

@@ -108,12 +108,12 @@ function schedulerOptions(flags: GenerateFlags): NonNullable<GenerateOptions["sc
   if (kinds.length > 1) throw new UsageError(`Take one of --${kinds.join(" and --")}.`);
   const sigmas = { karras: "karras", exponential: "exponential", "beta-sigmas": "beta" } as const;
   return {
-    ...given("sigmas", kinds[0] && sigmas[kinds[0]]),
+    ...given("sigmaSchedule", kinds[0] && sigmas[kinds[0]]),
     ...given("timestepSpacing", flags["timestep-spacing"]),
     ...given("algorithmType", flags["algorithm-type"]),
-    ...given("zeroSnr", flags["zero-snr"]),
+    ...given("rescaleBetasZeroSnr", flags["zero-snr"]),
     ...given("eta", flags.eta),
-    ...given("prediction", flags.prediction),
+    ...given("predictionType", flags.prediction),
   };
 }
 

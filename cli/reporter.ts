@@ -33,7 +33,7 @@ function peopleReporter(quiet: boolean): Reporter {
   const progress = progressTo({ quiet });
   return {
     stage: (name) => progress.stage(name),
-    step: ({ step, steps }) => progress.step("denoising", step + 1, steps),
+    step: ({ step, steps }) => progress.step("denoising", step, steps),
     image({ path, seed, seconds }) {
       const where = path === "-" ? "standard output" : path;
       progress.line(`${where}  seed ${seed}  ${seconds.toFixed(1)} s`);

@@ -9,9 +9,7 @@ import { join } from "node:path";
 import { type ClipTextConfig, clipTextConfig } from "../models/clip_config.ts";
 import { type UNetConfig, unetConfig } from "../models/unet_config.ts";
 import { type VaeConfig, vaeConfig } from "../models/vae_config.ts";
-import { findComponentFile } from "../weights/component_files.ts";
-import { openSafetensors } from "../weights/safetensors.ts";
-import { openSharded } from "../weights/sharded.ts";
+import { openComponent } from "../weights/open_weights.ts";
 import type { TensorSource } from "../weights/stored_tensor.ts";
 import { type PipelineIndex, readJsonObject, readPipelineIndex } from "./pipeline_index.ts";
 import { ClipTokenizer } from "./tokenizer.ts";
@@ -52,7 +50,7 @@ export async function openFolder(
   ): Promise<Network<C>> => {
     const folder = join(path, part), configPath = join(folder, "config.json");
     const config = check(await readJsonObject(configPath), configPath);
-    return { config, weights: await openWeights(folder, options.variant) };
+    return { config, weights: await openComponent(folder, options) };
   };
   const textEncoder = async (suffix: string): Promise<TextEncoderParts> => {
     const [tokenizer, parts] = await Promise.all([
@@ -68,10 +66,4 @@ export async function openFolder(
     readJsonObject(join(path, "scheduler", "scheduler_config.json")),
   ]);
   return { path, index, textEncoders, unet, vae, schedulerConfig };
-}
-
-/** Opens the weights of one part's folder: one file, or shards by their index. */
-async function openWeights(folder: string, variant: string | undefined): Promise<TensorSource> {
-  const { path } = await findComponentFile(folder, { variant });
-  return path.endsWith(".json") ? await openSharded(path) : await openSafetensors(path);
 }

@@ -4,13 +4,13 @@
  * @module
  */
 
-import type { SchedulerOverrides } from "../schedulers/config.ts";
+import type { SchedulerOverrides } from "../schedulers/scheduler.ts";
 
 /** Options of {@linkcode StableDiffusion.generate} and {@linkcode StableDiffusion.denoise}. */
 export interface GenerateOptions {
   /** What to draw. */
   readonly prompt: string;
-  /** What guidance pushes away from. Default: the empty prompt. */
+  /** What guidance pushes away from. Default: nothing, as the model was trained to see it. */
   readonly negativePrompt?: string;
   /** Seed of torch's CPU generator, -2^63 .. 2^64 - 1. Default: a random 32-bit number. */
   readonly seed?: number | bigint;
@@ -36,7 +36,6 @@ export interface GenerateOptions {
 
 /** The defaults of every option that does not come from the model's own files. */
 export const DEFAULTS = Object.freeze({
-  negativePrompt: "",
   steps: 25,
   guidanceScale: 7.5,
   guidanceRescale: 0,

@@ -1,0 +1,86 @@
+/**
+ * From a graph to a session: the ONNX bytes, the weights where they lie, and what has to be
+ * converted because the execution provider has no kernels for the type in the file.
+ *
+ * @module
+ */
+
+import type { Provider } from "../ffi/providers.ts";
+import type { Runtime } from "../ffi/runtime.ts";
+import type { Session } from "../ffi/session.ts";
+import { Tensor } from "../ffi/tensor.ts";
+import { type ExternalInitializer, toOnnx } from "../graph/onnx_write.ts";
+import type { GraphModel } from "../models/graph_model.ts";
+import { toFloat32 } from "../weights/read.ts";
+import type { StoredDType } from "../weights/stored_tensor.ts";
+
+/** How sessions are made. */
+export interface SessionBuilderOptions {
+  /** Execution providers in order of preference. */
+  readonly providers: readonly Provider[];
+  /** Threads within an operator. Default: ONNX Runtime's choice. */
+  readonly threads?: number;
+}
+
+/**
+ * Keeps weights where they are mapped. Both of these would copy every weight into anonymous memory
+ * when a session is made: prepacking for matrix products, which gains nothing at the sizes of a
+ * U-Net, and the reordering of convolution weights for NCHWc, which gains a tenth.
+ */
+const MAPPED_WEIGHTS: Readonly<Record<string, string>> = {
+  "session.disable_prepacking": "1",
+  "optimization.disable_specified_optimizers": "NchwcTransformer",
+};
+
+/** How safetensors spells the element types that a file's weights may have. */
+const STORED: Readonly<Record<string, StoredDType>> = {
+  float64: "F64",
+  float32: "F32",
+  float16: "F16",
+  bfloat16: "BF16",
+};
+
+/** Builds sessions; those of other picture sizes share the weights that had to be converted. */
+export class SessionBuilder {
+  readonly #converted = new Map<string, Promise<Tensor>>();
+
+  constructor(readonly runtime: Runtime, readonly options: SessionBuilderOptions) {}
+
+  /** Builds the session of `model`. Weights in F32 stay in their file, mapped by ONNX Runtime. */
+  async build(model: GraphModel): Promise<Session> {
+    const { bytes, initializers, externalRoot } = toOnnx(model);
+    const supplied = new Map<string, Tensor>();
+    // One at a time: what is read and not yet converted stays small.
+    for (const weight of initializers) supplied.set(weight.name, await this.#supply(weight));
+    const { providers, threads } = this.options;
+    return await this.runtime.loadSession(bytes, {
+      providers,
+      initializers: supplied,
+      config: {
+        ...MAPPED_WEIGHTS,
+        ...(externalRoot !== undefined && {
+          "session.model_external_initializers_file_folder_path": externalRoot,
+        }),
+      },
+      ...(threads !== undefined && { intraOpThreads: threads }),
+    });
+  }
+
+  #supply({ name, type, source }: ExternalInitializer): Promise<Tensor> {
+    const shape = type.shape as number[];
+    if (!("file" in source)) {
+      return Promise.resolve(
+        Tensor.fromBytes(this.runtime, type.dtype as "float32", source.data, shape),
+      );
+    }
+    const key = `${source.file} ${source.offset}`;
+    let tensor = this.#converted.get(key);
+    if (!tensor) {
+      const dtype = STORED[source.storedAs ?? type.dtype]!;
+      const stored = { name, dtype, shape, location: source };
+      tensor = toFloat32(stored).then((data) => Tensor.from(this.runtime, "float32", data, shape));
+      this.#converted.set(key, tensor);
+    }
+    return tensor;
+  }
+}

@@ -1,0 +1,181 @@
+/**
+ * The pipeline: a model's parts, composed to draw.
+ *
+ * @module
+ */
+
+import { cpu, type Provider } from "../ffi/providers.ts";
+import { openRuntime } from "../ffi/runtime.ts";
+import { type Scheduler, schedulerFromConfig } from "../schedulers/scheduler.ts";
+import { denoise, type DenoisingStep } from "../schedulers/denoise.ts";
+import type { Stage } from "../schedulers/plan.ts";
+import { TorchCpuGenerator } from "../schedulers/random/torch_cpu.ts";
+import { Autoencoder, type Latents } from "./autoencoder.ts";
+import { openEmbedded } from "./embedded_model.ts";
+import type { Image } from "./image.ts";
+import { parametersText } from "./parameters_text.ts";
+import { type ModelParts, openFolder } from "./model_parts.ts";
+import { type GuidedPrompt, NoisePredictor } from "./noise_predictor.ts";
+import {
+  checkOptions,
+  DEFAULTS,
+  type GenerateOptions,
+  OptionError,
+  randomSeed,
+} from "./options.ts";
+import { SessionBuilder } from "./session_builder.ts";
+import { TextConditioner, zeroConditioning } from "./text_conditioning.ts";
+
+/** Options of {@linkcode StableDiffusion.open}. */
+export interface OpenOptions {
+  /** Execution providers in order of preference. Default: the CPU. */
+  readonly providers?: readonly Provider[];
+  /** Weight files of a variant, such as `fp16`, where a part has them. */
+  readonly variant?: string;
+  /** Path of ONNX Runtime's library. Default: looked for, see `openRuntime`. */
+  readonly library?: string;
+  /** Threads within an operator. Default: ONNX Runtime's choice. */
+  readonly threads?: number;
+}
+
+/** Every option of one picture, defaults filled in. */
+export type Settings =
+  & Required<Omit<GenerateOptions, "signal" | "negativePrompt">>
+  & Pick<GenerateOptions, "signal" | "negativePrompt">;
+
+/** One call of the U-Net and what came of it. */
+export interface Step extends Omit<DenoisingStep, "latents" | "denoised"> {
+  /** The latents after this call; a copy. */
+  readonly latents: Latents;
+  /** The clean picture's latents as of this call; a copy. */
+  readonly denoised: Latents;
+}
+
+/** A model ready to draw. Owns native memory: dispose it, or write `await using`. */
+export class StableDiffusion implements AsyncDisposable {
+  readonly #conditioner: TextConditioner;
+  readonly #predictor: NoisePredictor;
+  readonly #autoencoder: Autoencoder;
+
+  private constructor(readonly parts: ModelParts, readonly builder: SessionBuilder) {
+    this.#conditioner = new TextConditioner(parts, builder);
+    this.#predictor = new NoisePredictor(parts, builder);
+    this.#autoencoder = new Autoencoder(parts, builder);
+  }
+
+  /**
+   * Opens a diffusers folder, or the embedded model. Reads configurations and the headers of the
+   * weight files only; networks are built when first used.
+   *
+   * @throws {ModelFormatError} for a folder that cannot be used, naming the file.
+   * @throws {LibraryNotFoundError} where there is no ONNX Runtime.
+   */
+  static async open(model?: string, options: OpenOptions = {}): Promise<StableDiffusion> {
+    const { providers = [cpu()], variant, library, threads } = options;
+    const parts = model === undefined ? await openEmbedded() : await openFolder(model, { variant });
+    const runtime = openRuntime(library === undefined ? {} : { library });
+    const session = { providers, ...(threads === undefined ? {} : { threads }) };
+    return new StableDiffusion(parts, new SessionBuilder(runtime, session));
+  }
+
+  /** Draws one picture. @throws {OptionError} for options that this model cannot draw with. */
+  async generate(options: GenerateOptions): Promise<Image> {
+    const settings = this.settings(options);
+    let latents: Latents | undefined;
+    for await (const step of this.denoise(settings)) latents = step.latents;
+    return await this.decode(latents!, settings);
+  }
+
+  /**
+   * Denoises step by step: look inside, and stop by `break` or by the signal.
+   *
+   * @throws {OptionError} for options that this model cannot draw with.
+   */
+  async *denoise(options: GenerateOptions): AsyncGenerator<Step, void, void> {
+    const settings = this.settings(options);
+    const { steps, seed, signal } = settings;
+    const plan = this.scheduler(settings).plan({ steps });
+    const size = this.#latentSize(settings);
+    const noise = new TorchCpuGenerator(seed);
+    const count = size.channels * size.height * size.width;
+    const latents = noise.normal(count);
+    for (let i = 0; i < count; i++) latents[i]! *= plan.initialScale;
+
+    using run = await this.#predictor.prepare(await this.#prompt(settings), size, signal);
+    const predict = (input: Float32Array, stage: Stage) => run.predict(input, stage.timestep);
+    const abort = signal ? { signal } : {};
+    for await (const step of denoise(plan, latents, predict, () => noise.normal(count), abort)) {
+      yield {
+        ...step,
+        latents: { ...size, data: step.latents.slice() },
+        denoised: { ...size, data: step.denoised.slice() },
+      };
+    }
+  }
+
+  /** Decodes latents into a picture; with `settings`, these are written into its file. */
+  async decode(latents: Latents, settings?: Settings): Promise<Image> {
+    const image = await this.#autoencoder.decode(latents, settings?.signal);
+    if (settings) image.text.parameters = parametersText(settings, this.parts.path);
+    return image;
+  }
+
+  /** The scheduler that these options ask for. @throws {RangeError} naming near matches. */
+  scheduler(settings: Pick<Settings, "scheduler" | "schedulerOptions">): Scheduler {
+    return schedulerFromConfig(this.parts.schedulerConfig, {
+      ...settings.schedulerOptions,
+      scheduler: settings.scheduler,
+    });
+  }
+
+  /** All options of one picture: checked, and with the defaults of the model's files. */
+  settings(options: GenerateOptions): Settings {
+    checkOptions(options);
+    const { factor } = this.parts.vae.config;
+    const side = (this.parts.unet.config.sampleSize ?? 64) * factor;
+    const settings = {
+      ...DEFAULTS,
+      seed: randomSeed(),
+      width: side,
+      height: side,
+      scheduler: String(this.parts.schedulerConfig._class_name),
+      schedulerOptions: {},
+      ...options,
+    };
+    for (const option of ["width", "height"] as const) {
+      if (settings[option] % factor === 0) continue;
+      throw new OptionError(
+        option,
+        `Cannot generate: ${option} must be a multiple of ${factor}; got ${settings[option]}.`,
+      );
+    }
+    return settings;
+  }
+
+  /** Releases all sessions. */
+  // deno-lint-ignore require-await -- asynchronous by contract: a run under way must end first
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#conditioner[Symbol.dispose]();
+    this.#predictor[Symbol.dispose]();
+    this.#autoencoder[Symbol.dispose]();
+  }
+
+  #latentSize({ width, height }: Settings): Omit<Latents, "data"> {
+    const { factor, latentChannels } = this.parts.vae.config;
+    return { channels: latentChannels, height: height / factor, width: width / factor };
+  }
+
+  /** Encodes the prompts; guidance of at most 1 needs no negative one. */
+  async #prompt(settings: Settings): Promise<GuidedPrompt> {
+    const { guidanceScale, guidanceRescale, width, height, clipSkip, signal } = settings;
+    const positive = await this.#conditioner.encode(settings.prompt, clipSkip, signal);
+    const timeIds = [height, width, 0, 0, height, width];
+    const common = { positive, guidanceScale, guidanceRescale, timeIds };
+    if (guidanceScale <= 1) return common;
+    const absent = settings.negativePrompt === undefined && this.parts.index.zeroEmptyNegative;
+    const negative = absent
+      ? zeroConditioning(positive)
+      : await this.#conditioner.encode(settings.negativePrompt ?? "", clipSkip, signal);
+    return { ...common, negative };
+  }
+}

@@ -1,0 +1,60 @@
+/**
+ * The arithmetic of one stage: one pass over the arrays, summed in float64, rounded once.
+ * @module
+ */
+import type { Row, Stage } from "./plan.ts";
+
+/** The arrays a run works on, all Float32Array `[n]`, made once. */
+export interface Registers {
+  /** The sample now; changed in place. */
+  readonly sample: Float32Array;
+  /** The sample at the start of the step; the same array where every call is a step. */
+  readonly start: Float32Array;
+  /** The newest estimate of the clean picture. */
+  readonly denoised: Float32Array;
+  /** Results, newest first; entry 0 is overwritten by this stage. */
+  readonly history: Float32Array[];
+  /** Random draws, newest first. */
+  readonly draws: Float32Array[];
+}
+
+/**
+ * Forms the stage's result from the network's `output` and the next sample from all results.
+ *
+ * `clipped` says that `denoised` already holds this call's estimate, clipped; if not, it is
+ * written here.
+ */
+export function combine(
+  { sample, start, denoised, history, draws }: Registers,
+  { denoised: estimate, result, correct, next }: Stage,
+  output: Float32Array,
+  clipped: boolean,
+): void {
+  const newest = history[0]!;
+  const { unclipped = 0 } = next;
+  for (let i = 0; i < sample.length; i++) {
+    const x = sample[i]!;
+    const raw = estimate.sample * x + estimate.output * output[i]!;
+    if (!clipped) denoised[i] = raw;
+    const clean = clipped ? denoised[i]! : raw;
+    const fresh = result.sample * x + result.output * output[i]! + result.denoised * clean;
+    if (correct) start[i] = weighted(correct, start[i]!, fresh, history, i);
+    let sum = weighted(next, start[i]!, fresh, history, i) + unclipped * raw;
+    for (let k = 0; k < draws.length; k++) sum += (next.noise?.[k] ?? 0) * draws[k]![i]!;
+    newest[i] = fresh;
+    sample[i] = sum;
+  }
+}
+
+/** `row` without its noise at element `i`; the fresh result is passed in before it is rounded. */
+function weighted(
+  { start, results }: Row,
+  x: number,
+  fresh: number,
+  history: readonly Float32Array[],
+  i: number,
+): number {
+  let sum = start * x + results[0]! * fresh;
+  for (let k = 1; k < results.length; k++) sum += results[k]! * history[k]![i]!;
+  return sum;
+}

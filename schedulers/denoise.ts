@@ -1,0 +1,150 @@
+/**
+ * The one loop that runs every plan.
+ * @module
+ */
+import { clip, type Clipping } from "./clipping.ts";
+import { combine, type Registers } from "./combine.ts";
+import type { Plan, Stage } from "./plan.ts";
+
+/** Asks the network; `input` is reused by the next call, the answer is read before it. */
+export type Predict = (
+  input: Float32Array,
+  stage: Stage,
+  index: number,
+) => Float32Array | Promise<Float32Array>;
+
+/** What `denoise` yields after each call of the network. */
+export interface DenoisingStep {
+  /** 0-based number of the call, of `count`. */
+  readonly index: number;
+  readonly count: number;
+  readonly timestep: number;
+  readonly sigma: number;
+  readonly stage: Stage;
+  /** The sample now: the array given to `denoise`, changed in place. Writes to it are kept. */
+  readonly latents: Float32Array;
+  /** The clean picture as of this call; overwritten by the next. */
+  readonly denoised: Float32Array;
+}
+
+/** Options of `denoise`. */
+export interface DenoiseOptions {
+  /** Stops the run before the next call of the network, with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** How many pictures the array holds; only dynamic thresholding looks at each alone. */
+  readonly batch?: number;
+}
+
+/** The sample stopped being finite numbers; `index`, `timestep` and `sigma` say where. */
+export class NotFiniteError extends Error {
+  override readonly name = "NotFiniteError";
+  constructor(readonly index: number, readonly stage: Stage, count: number, part: string) {
+    super(
+      `Cannot denoise step ${index + 1} of ${count} (timestep ${stage.timestep}, sigma ` +
+        `${stage.sigma}): ${part} not finite; got NaN or Infinity, expected numbers. ` +
+        `Half precision overflows in some models: run the network in float32.`,
+    );
+  }
+}
+
+/**
+ * Runs `plan` on `latents` (Float32Array, any shape flattened), in place.
+ *
+ * `latents` holds `N(0, I) * plan.initialScale`, or `addNoise(plan, 0, ...)` of a picture.
+ * `noise` gives fresh N(0, I) of the same length, once for each row that has noise weights.
+ * Nothing is allocated per step. Throws NotFiniteError, RangeError when an output has another length,
+ * TypeError when the plan needs `noise` and has none, and the reason of an aborted signal.
+ */
+export async function* denoise(
+  plan: Plan,
+  latents: Float32Array,
+  predict: Predict,
+  noise?: () => Float32Array,
+  { signal, batch = 1 }: DenoiseOptions = {},
+): AsyncGenerator<DenoisingStep, void, void> {
+  const { stages } = plan;
+  if (noise === undefined && stages.some((stage) => stage.next.noise)) {
+    throw new TypeError(
+      `Cannot denoise: ${plan.scheduler} adds fresh noise; got no noise source, expected a ` +
+        `function that draws from N(0, I). Give denoise() its fourth argument.`,
+    );
+  }
+  const registers = allocate(plan, latents);
+  const input = new Float32Array(latents.length);
+  let stepBegins = true;
+  for (const [index, stage] of stages.entries()) {
+    signal?.throwIfAborted();
+    if (stepBegins && !stage.correct && registers.start !== latents) registers.start.set(latents);
+    for (let i = 0; i < input.length; i++) input[i] = latents[i]! * stage.inputScale;
+    const output = await predict(input, stage, index);
+    signal?.throwIfAborted();
+    checkLength(output, latents, stage);
+    advance(registers, stage, output, noise, plan.clipping, batch);
+    if (!allFinite(latents)) {
+      const part = allFinite(output) ? "the sample is" : "the network's output is";
+      throw new NotFiniteError(index, stage, stages.length, part);
+    }
+    stepBegins = stage.advance;
+    const { timestep, sigma } = stage;
+    const { denoised } = registers;
+    yield { index, count: stages.length, timestep, sigma, stage, latents, denoised };
+  }
+}
+
+/** One stage: make room, draw, clip the estimate if the plan says so, combine. */
+function advance(
+  registers: Registers,
+  stage: Stage,
+  output: Float32Array,
+  noise: (() => Float32Array) | undefined,
+  clipping: Clipping | undefined,
+  batch: number,
+): void {
+  const { sample, denoised, history, draws } = registers;
+  history.unshift(history.pop()!);
+  if (stage.next.noise) {
+    draws.unshift(draws.pop()!);
+    draws[0]!.set(noise!());
+  }
+  if (clipping) {
+    const weights = stage.denoised;
+    for (let i = 0; i < sample.length; i++) {
+      denoised[i] = weights.sample * sample[i]! + weights.output * output[i]!;
+    }
+    clip(denoised, clipping, batch);
+  }
+  combine(registers, stage, output, clipping !== undefined);
+}
+
+function allocate({ stages }: Plan, sample: Float32Array): Registers {
+  const vectors = (count: number) =>
+    Array.from({ length: count }, () => new Float32Array(sample.length));
+  const depth = Math.max(
+    ...stages.map(({ next, correct }) =>
+      Math.max(next.results.length, correct?.results.length ?? 0)
+    ),
+  );
+  const manyCalls = stages.some((stage) => stage.correct || !stage.advance);
+  return {
+    sample,
+    start: manyCalls ? new Float32Array(sample.length) : sample,
+    denoised: new Float32Array(sample.length),
+    history: vectors(depth),
+    draws: vectors(Math.max(...stages.map((stage) => stage.next.noise?.length ?? 0))),
+  };
+}
+
+function checkLength(output: Float32Array, sample: Float32Array, stage: Stage): void {
+  if (output.length === sample.length) return;
+  throw new RangeError(
+    `Cannot denoise at timestep ${stage.timestep}: the network's output has another size than ` +
+      `the sample; got ${output.length} values, expected ${sample.length}. ` +
+      `Networks that also predict a variance need that half cut off.`,
+  );
+}
+
+function allFinite(values: Float32Array): boolean {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i]! * 0;
+  return sum === 0;
+}

@@ -1,0 +1,94 @@
+/**
+ * A sampling run as data: one stage for each call of the network, each with its row of weights.
+ *
+ * Everything about a run except the network's answers and the random numbers is decided before it
+ * starts. A plan can be printed, compared, stored, or lowered to another runtime.
+ * @module
+ */
+import type { Level } from "./level.ts";
+import type { Clipping } from "./clipping.ts";
+
+/**
+ * Weights of the next sample:
+ * `x' = start * x_start + sum(results[k] * result_k) + unclipped * denoised + sum(noise[k] * z_k)`.
+ */
+export interface Row {
+  /** Weight of the sample at the start of the step (several calls may belong to one step). */
+  readonly start: number;
+  /** Weights of the results so far, the newest first. */
+  readonly results: readonly number[];
+  /** Weight of this call's denoised estimate before clipping; only where clipping is on. */
+  readonly unclipped?: number;
+  /**
+   * Weights of draws from N(0, I), the newest first. Present means that one is drawn now, even
+   * if its weight is 0: the generator moves on as it does in diffusers.
+   */
+  readonly noise?: readonly number[];
+}
+
+/** What a solver remembers of each call: the clean picture, the noise, or the output as it is. */
+export type Basis = "denoised" | "epsilon" | "output";
+
+/** A solver's word on one call of the network, before prediction type and clipping come in. */
+export interface Call {
+  /** Where the network is asked. */
+  readonly level: Level;
+  /** Recomputes the sample this call was asked at, before `next` (UniPC's corrector). */
+  readonly correct?: Row;
+  readonly next: Row;
+  /** Whether `next` ends the step; if not, the step's start stays what it was. */
+  readonly advance: boolean;
+}
+
+/** One call of the network and what is done with its output. All weights are float64. */
+export interface Stage extends Call {
+  /** Timestep given to the network; a whole number for integer samplers, else a float32. */
+  readonly timestep: number;
+  /** Noise relative to signal at this call. */
+  readonly sigma: number;
+  /** The network sees `x * inputScale`. */
+  readonly inputScale: number;
+  /** The clean picture by this call: `sample * x + output * prediction`. */
+  readonly denoised: { readonly sample: number; readonly output: number };
+  /** What joins the results: `sample * x + output * prediction + denoised * clipped estimate`. */
+  readonly result: { readonly sample: number; readonly output: number; readonly denoised: number };
+}
+
+/** What the network's output means; names as in `scheduler_config.json`. */
+export type Prediction = "epsilon" | "v_prediction" | "sample" | "flow_prediction";
+
+/** A whole run. */
+export interface Plan {
+  /** diffusers' name of the scheduler, such as "EulerDiscreteScheduler". */
+  readonly scheduler: string;
+  readonly prediction: Prediction;
+  readonly basis: Basis;
+  /** A run from nothing starts with `N(0, I) * initialScale`. */
+  readonly initialScale: number;
+  readonly stages: readonly Stage[];
+  /** What is done to each denoised estimate; such a plan is a table of weights but for this step. */
+  readonly clipping?: Clipping;
+}
+
+/**
+ * Noises `clean` to where the plan's stage `index` begins, in place of `initialScale` (image to
+ * image), and again after each step for the kept part of a picture (inpainting).
+ *
+ * All arrays Float32Array `[n]`; the result is new.
+ */
+export function addNoise(
+  plan: Plan,
+  index: number,
+  clean: Float32Array,
+  noise: Float32Array,
+): Float32Array {
+  const stage = plan.stages[index];
+  if (stage === undefined) {
+    throw new RangeError(
+      `Cannot add noise: the plan has no such stage; got ${index}, ` +
+        `expected 0..${plan.stages.length - 1}.`,
+    );
+  }
+  const { signal, noise: amount } = stage.level;
+  return clean.map((value, i) => signal * value + amount * noise[i]!);
+}

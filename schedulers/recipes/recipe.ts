@@ -1,0 +1,49 @@
+import type { Clipping } from "../clipping.ts";
+import type { Basis, Call } from "../plan.ts";
+import type { Settings } from "../settings.ts";
+
+/** What a run asks for, checked. */
+export interface Request {
+  /** Steps of the whole run, before `first` is cut off. */
+  readonly steps: number;
+  /** Timesteps to visit instead of spaced ones; `steps` is their count. */
+  readonly timesteps?: readonly number[];
+  /** Sigmas to visit, ending with the final one (usually 0); `steps` is their count less one. */
+  readonly sigmas?: readonly number[];
+  /** The first step that is run: 0, or later for image to image. */
+  readonly first: number;
+  /** Tokens of the picture, for flow models with resolution-dependent shifting. */
+  readonly imageSequenceLength?: number;
+}
+
+/** A run before the network's prediction type is attached. */
+export interface Draft {
+  readonly basis: Basis;
+  readonly initialScale: number;
+  readonly calls: readonly Call[];
+  readonly clipping?: Clipping;
+}
+
+/** One scheduler class of diffusers: which options it has, and how it plans a run. */
+export interface Recipe {
+  /** The options it reads from scheduler_config.json, with its own defaults. */
+  readonly options: Partial<Settings>;
+  readonly draft: (settings: Settings, request: Request) => Draft;
+}
+
+/** The options of every scheduler that can limit its denoised estimates. */
+export const CLIPPING_OPTIONS = {
+  clipSample: false,
+  clipSampleRange: 1,
+  thresholding: false,
+  dynamicThresholdingRatio: 0.995,
+  sampleMaxValue: 1,
+} as const satisfies Partial<Settings>;
+
+/** What the settings say is done to denoised estimates; thresholding comes before clipping. */
+export function clippingOf(settings: Settings): { clipping?: Clipping } {
+  const { thresholding, dynamicThresholdingRatio: ratio, sampleMaxValue: max } = settings;
+  if (thresholding) return { clipping: { kind: "dynamic", ratio, max } };
+  if (!settings.clipSample) return {};
+  return { clipping: { kind: "range", range: settings.clipSampleRange } };
+}

@@ -1,0 +1,174 @@
+/**
+ * From a model's scheduler_config.json to the plan of a run.
+ * @module
+ */
+import { sigma } from "./level.ts";
+import type { Plan, Row, Stage } from "./plan.ts";
+import { toDenoised, toResult } from "./prediction.ts";
+import { RECIPES } from "./recipes/all.ts";
+import type { Draft, Recipe, Request } from "./recipes/recipe.ts";
+import { readSettings, type Settings } from "./settings.ts";
+import { resolveSchedulerName } from "./names.ts";
+
+/** What a user may say over the model's file; absent members keep what the file says. */
+export interface SchedulerOverrides extends Partial<Settings> {
+  /** Another scheduler, by any of the names that `resolveSchedulerName` knows. */
+  readonly scheduler?: string;
+}
+
+/** What a run is asked for. */
+export interface PlanRequest {
+  /** How many steps; not needed with `timesteps` or `sigmas`. */
+  readonly steps?: number;
+  /** Exactly these timesteps, falling. */
+  readonly timesteps?: readonly number[];
+  /** Exactly these sigmas, falling, with the final one (usually 0). */
+  readonly sigmas?: readonly number[];
+  /** Image to image: how much of the run is done, 0..1; the run begins late enough for that. */
+  readonly strength?: number;
+  /** The first step to run, instead of `strength`. */
+  readonly first?: number;
+  /** Tokens of the picture, for flow models that shift their sigmas by it. */
+  readonly imageSequenceLength?: number;
+}
+
+/** A scheduler with all its options decided; it holds no state and plans as many runs as asked. */
+export interface Scheduler {
+  /** diffusers' class name. */
+  readonly name: string;
+  readonly settings: Settings;
+  /** Throws RangeError when the request cannot be met: see the message. */
+  plan(request: PlanRequest): Plan;
+}
+
+/**
+ * The scheduler that `config` (a parsed scheduler_config.json) describes, with `overrides` applied.
+ *
+ * A scheduler other than the file's takes the options that it knows from the file and its own
+ * defaults for the rest, as `from_config` does in diffusers. Throws RangeError for unknown names
+ * and values, TypeError for values of the wrong type.
+ */
+export function schedulerFromConfig(
+  config: Record<string, unknown>,
+  overrides: SchedulerOverrides = {},
+): Scheduler {
+  const { scheduler, ...given } = overrides;
+  const asked = scheduler ?? config._class_name;
+  if (typeof asked !== "string") {
+    throw new TypeError(
+      `Cannot choose a scheduler: scheduler_config.json does not name one; got ` +
+        `${JSON.stringify(asked)} for "_class_name", expected a name such as ` +
+        `"EulerDiscreteScheduler". Name one with --scheduler.`,
+    );
+  }
+  const named = resolveSchedulerName(asked);
+  const recipe = RECIPES[named.name];
+  const explicit = Object.entries(given).filter(([, value]) => value !== undefined);
+  const settings: Settings = {
+    ...readSettings(config, recipe.options),
+    ...named.overrides,
+    ...Object.fromEntries(explicit),
+  };
+  return {
+    name: named.name,
+    settings,
+    plan: (request) => plan(named.name, recipe, settings, request),
+  };
+}
+
+function plan(name: string, recipe: Recipe, settings: Settings, asked: PlanRequest): Plan {
+  const request = checkRequest(settings, asked);
+  const draft = recipe.draft(settings, request);
+  const stages = draft.calls.map((call) => completeStage(call, draft, settings));
+  stages.forEach((stage, index) => checkFinite(stage, index, name));
+  return {
+    scheduler: name,
+    prediction: settings.predictionType,
+    basis: draft.basis,
+    initialScale: draft.initialScale,
+    stages,
+    ...(draft.clipping ? { clipping: draft.clipping } : {}),
+  };
+}
+
+/** Attaches what depends on the network: its prediction type and the scale of its input. */
+function completeStage(
+  call: Draft["calls"][number],
+  { basis, clipping }: Draft,
+  { predictionType }: Settings,
+): Stage {
+  const { level } = call;
+  // The network was trained on unit variance; flow matching's was trained on the mix as it is.
+  const inputScale = level.signal === 1
+    ? 1 / Math.fround(Math.sqrt(Math.fround(Math.fround(level.noise * level.noise) + 1)))
+    : 1;
+  return {
+    ...call,
+    timestep: level.timestep,
+    sigma: sigma(level),
+    inputScale,
+    denoised: toDenoised(predictionType, level),
+    result: toResult(basis, predictionType, level, clipping !== undefined),
+  };
+}
+
+function checkRequest(settings: Settings, asked: PlanRequest): Request {
+  const { timesteps, sigmas, strength, first = 0 } = asked;
+  const steps = timesteps?.length ?? (sigmas ? sigmas.length - 1 : asked.steps);
+  if (steps === undefined || !Number.isInteger(steps) || steps < 1) {
+    refuse(`the number of steps is no positive whole number; got ${steps}`, "Ask for 1 or more.");
+  }
+  if (steps > settings.numTrainTimesteps) {
+    refuse(
+      `the model was trained with ${settings.numTrainTimesteps} timesteps; got ${steps} steps`,
+      "Ask for fewer.",
+    );
+  }
+  if (strength !== undefined && !(strength > 0 && strength <= 1)) {
+    refuse(
+      `strength is the part of the run that is done; got ${strength}`,
+      "Use 0 < strength <= 1.",
+    );
+  }
+  const begin = strength === undefined ? first : steps - Math.floor(steps * strength);
+  if (!(begin >= 0 && begin < steps)) {
+    refuse(
+      `no step is left to run; got ${steps} steps ` +
+        (strength === undefined ? `and first step ${first}` : `at strength ${strength}`),
+      "Take more steps or begin earlier.",
+    );
+  }
+  const { imageSequenceLength } = asked;
+  return {
+    steps,
+    first: begin,
+    ...(timesteps ? { timesteps } : {}),
+    ...(sigmas ? { sigmas } : {}),
+    ...(imageSequenceLength === undefined ? {} : { imageSequenceLength }),
+  };
+}
+
+function refuse(why: string, what: string): never {
+  throw new RangeError(`Cannot plan a run: ${why}. ${what}`);
+}
+
+/** Weights that are not numbers mean a combination that the mathematics has no answer for. */
+function checkFinite(stage: Stage, index: number, name: string): void {
+  const weights = [
+    ...rowWeights(stage.next),
+    ...(stage.correct ? rowWeights(stage.correct) : []),
+    ...Object.values(stage.denoised),
+    ...Object.values(stage.result),
+  ];
+  if (weights.every(Number.isFinite)) return;
+  throw new RangeError(
+    `Cannot plan a run with ${name}: stage ${index + 1} (timestep ${stage.timestep}, sigma ` +
+      `${stage.sigma}) has no finite weights. At zero signal (zero-SNR models) the network must ` +
+      `predict v or the sample, and at zero noise solvers of higher order have no step: check ` +
+      `"prediction_type", "final_sigmas_type" and "lower_order_final".`,
+  );
+}
+
+function rowWeights({ start, results, unclipped = 0, noise = [] }: Row): number[] {
+  return [start, ...results, unclipped, ...noise];
+}

@@ -6,9 +6,9 @@ import { Tensor } from "../../ffi/tensor.ts";
 import { toOnnx } from "../../graph/onnx_write.ts";
 import type { ConfigJson } from "../../models/config_reader.ts";
 import type { GraphModel } from "../../models/graph_model.ts";
-import { read, toFloat16, toFloat32 } from "../../weights/read.ts";
+import { read, toFloat32 } from "../../weights/read.ts";
 import { openSafetensors } from "../../weights/safetensors.ts";
-import type { StoredDType, TensorSource } from "../../weights/stored_tensor.ts";
+import { type TensorSource, tensorSource } from "../../weights/stored_tensor.ts";
 
 /** The folder that tests/golden/make_models.py fills. */
 export const GOLDEN = join(import.meta.dirname!, "../golden/models");
@@ -28,44 +28,39 @@ export async function golden(name: string): Promise<Golden> {
   return {
     json: JSON.parse(await Deno.readTextFile(path)),
     path,
-    weights: await openSafetensors(join(folder, "model.safetensors")),
+    weights: await weightsOf(join(folder, "model.safetensors")),
     io: await openSafetensors(join(folder, "io.safetensors")),
   };
 }
 
-/** Builds a session of `model`; weights in another precision than the graph's are converted. */
-export async function session(model: GraphModel): Promise<Session> {
-  const runtime = openRuntime();
-  const { bytes, initializers, externalRoot } = toOnnx(model);
-  const supplied = new Map<string, Tensor>();
-  for (const { name, type, source } of initializers) {
-    const shape = type.shape as number[];
-    const dtype = type.dtype as "float32" | "float16";
-    if ("data" in source) {
-      supplied.set(name, Tensor.fromBytes(runtime, dtype, source.data, shape));
-      continue;
-    }
-    const stored = { name, shape, dtype: STORED[source.storedAs!]!, location: source };
-    supplied.set(
-      name,
-      dtype === "float32"
-        ? Tensor.from(runtime, dtype, await toFloat32(stored), shape)
-        : Tensor.from(runtime, dtype, await toFloat16(stored), shape),
-    );
+/** Weights in single precision stay in their file. */
+async function weightsOf(path: string): Promise<TensorSource> {
+  const source = await openSafetensors(path);
+  const names = [...source.names()];
+  const isSingle = names.every((name) => source.get(name)!.dtype !== "F16");
+  return isSingle ? source : await inMemory(source);
+}
+
+/** Tensors of `source`, read into memory: weights in half precision are converted when bound. */
+async function inMemory(source: TensorSource): Promise<TensorSource> {
+  const tensors = [];
+  for (const name of source.names()) {
+    const tensor = source.get(name)!;
+    tensors.push({ ...tensor, location: { data: await read(tensor) } });
   }
-  return runtime.createSession(bytes, {
-    initializers: supplied,
+  return tensorSource(source.path, tensors);
+}
+
+/** A session of `model`, whose weights are files' or in memory. */
+function session(model: GraphModel): Session {
+  const { bytes, externalRoot } = toOnnx({ ...model, inlineBytes: Infinity });
+  return openRuntime().createSession(bytes, {
+    intraOpThreads: 1,
     ...(externalRoot === undefined ? {} : {
       config: { "session.model_external_initializers_file_folder_path": externalRoot },
     }),
   });
 }
-
-const STORED: Readonly<Record<string, StoredDType>> = {
-  float16: "F16",
-  float32: "F32",
-  bfloat16: "BF16",
-};
 
 /** Runs `model` on the inputs of golden case `name`, by the names of the graph's inputs. */
 export async function runCase(
@@ -74,7 +69,7 @@ export async function runCase(
   name: string,
 ): Promise<Record<string, Float32Array>> {
   const runtime = openRuntime();
-  using built = await session(model);
+  using built = session(model);
   const feeds: Record<string, Tensor> = {};
   for (const info of built.inputs) {
     const stored = io.get(`${name}/${info.name}`);
@@ -112,5 +107,4 @@ export async function assertGolden(
   expected.forEach((value, i) => worst = Math.max(worst, Math.abs(value - actual[i]!) || 0));
   assert.ok(actual.every(Number.isFinite), `${name}: not finite`);
   assert.ok(worst <= tolerance, `${name}: off by ${worst}, allowed ${tolerance}`);
-  if (Deno.env.get("SHOW_ERRORS")) console.log(name, worst.toExponential(1));
 }

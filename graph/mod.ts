@@ -21,6 +21,7 @@ export {
   type OnnxOptions,
   toOnnx,
 } from "./onnx_write.ts";
+export { OnnxFormatError, type OnnxGraph, type OnnxNode, readOnnx } from "./onnx_read.ts";
 export { leaves, reachable } from "./reachable.ts";
 export * from "./ops/activation.ts";
 export * from "./ops/arithmetic.ts";

@@ -14,7 +14,6 @@ interface ResizeAttributes {
   readonly mode: "nearest" | "linear" | "cubic";
   readonly coordinate_transformation_mode: "asymmetric" | "half_pixel" | "align_corners";
   readonly nearest_mode: "floor" | "round_prefer_floor";
-  readonly antialias: number;
   readonly cubic_coeff_a: number;
   /** Result [H, W]. */
   readonly size: readonly [number, number];
@@ -29,7 +28,6 @@ const resizeOp: OpDef<ResizeInputs, ResizeAttributes> = {
     mode: "string",
     coordinate_transformation_mode: "string",
     nearest_mode: "string",
-    antialias: "int",
     cubic_coeff_a: "float",
   },
   infer: ([x], { size }) => [{ dtype: x.dtype, shape: [...x.shape.slice(0, 2), ...size] }],
@@ -75,7 +73,6 @@ export function resizeNearest(x: Value, target: ResizeTarget): Value {
     mode: "nearest",
     coordinate_transformation_mode: "asymmetric",
     nearest_mode: "floor",
-    antialias: 0,
     cubic_coeff_a: -0.75,
   });
 }
@@ -84,8 +81,6 @@ export function resizeNearest(x: Value, target: ResizeTarget): Value {
 export interface SmoothResizeOptions {
   /** Put the corner pixels' centres on each other (torch's align_corners); default false. */
   readonly alignCorners?: boolean;
-  /** Average over all pixels that a smaller picture's pixel covers; default false. */
-  readonly antialias?: boolean;
 }
 
 /** Bilinear interpolation between pixel centres (torch's "bilinear"). */
@@ -97,7 +92,7 @@ export function resizeLinear(
   return smooth(x, target, "linear", options);
 }
 
-/** Bicubic interpolation, a = -0.75 (torch's "bicubic"), or -0.5 with antialias as torch has it. */
+/** Bicubic interpolation, a = -0.75 (torch's "bicubic"). */
 export function resizeCubic(
   x: Value,
   target: ResizeTarget,
@@ -110,14 +105,13 @@ function smooth(
   x: Value,
   target: ResizeTarget,
   mode: "linear" | "cubic",
-  { alignCorners = false, antialias = false }: SmoothResizeOptions,
+  { alignCorners = false }: SmoothResizeOptions,
 ): Value {
   return resize(x, target, {
     mode,
     coordinate_transformation_mode: alignCorners ? "align_corners" : "half_pixel",
     nearest_mode: "round_prefer_floor",
-    antialias: Number(antialias),
-    cubic_coeff_a: antialias ? -0.5 : -0.75,
+    cubic_coeff_a: -0.75,
   });
 }
 

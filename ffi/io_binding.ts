@@ -38,7 +38,7 @@ export class IoBinding implements Disposable {
   readonly #turns: Turns;
   readonly #init: IoBindingInit;
   readonly #inputs = new Map<string, Tensor>();
-  readonly #outputs = new Map<string, Tensor | Handle>();
+  readonly #outputs = new Map<string, Tensor | Memory>();
 
   /** Made by {@linkcode Session.bind}. */
   constructor(init: IoBindingInit) {
@@ -85,9 +85,8 @@ export class IoBinding implements Disposable {
       if (!this.#init.outputs.some((each) => each.name === name)) {
         throw new TypeError(`Cannot bind the output ${name}: the model has none of that name.`);
       }
-      const memory = this.#memory(target);
-      this.#outputs.set(name, memory);
-      this.#bindToMemory(name, memory);
+      this.#bindToMemory(name, target);
+      this.#outputs.set(name, target);
     }
     return this;
   }
@@ -214,27 +213,23 @@ export class IoBinding implements Disposable {
   }
 
   /** Also drops the result of the run before, which a further run would otherwise overwrite. */
-  #bindToMemory(name: string, memory: Handle): void {
-    this.#native.call(
-      "BindOutputToDevice",
-      this.#handle.pointer,
-      cstring(name),
-      memory.pointer,
+  #bindToMemory(name: string, { name: memory, deviceId = 0 }: Memory): void {
+    const native = this.#native;
+    using info = native.own(
+      "MemoryInfo",
+      native.pointer(
+        "CreateMemoryInfo",
+        cstring(memory),
+        DEVICE_ALLOCATOR,
+        deviceId,
+        DEFAULT_MEMORY,
+      ),
+      "ReleaseMemoryInfo",
     );
+    native.call("BindOutputToDevice", this.#handle.pointer, cstring(name), info.pointer);
   }
 
-  #memory({ name, deviceId = 0 }: Memory): Handle {
-    const pointer = this.#native.pointer(
-      "CreateMemoryInfo",
-      cstring(name),
-      DEVICE_ALLOCATOR,
-      deviceId,
-      DEFAULT_MEMORY,
-    );
-    return this.#native.own("MemoryInfo", pointer, "ReleaseMemoryInfo");
-  }
-
-  #refuseOverlap(name: string, tensor: Tensor, others: ReadonlyMap<string, Tensor | Handle>): void {
+  #refuseOverlap(name: string, tensor: Tensor, others: ReadonlyMap<string, Tensor | Memory>): void {
     for (const [other, target] of others) {
       if (!(target instanceof Tensor) || !tensor.overlaps(target)) continue;
       throw new TypeError(

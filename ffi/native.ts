@@ -10,7 +10,7 @@ type Release = Extract<keyof OrtApi, `Release${string}`>;
 type ButLast<A> = A extends [...infer Rest, unknown] ? Rest : never;
 
 /** OrtLoggingLevel, OrtAllocatorType, OrtMemType. */
-const LOG_ERROR = 3, ARENA_ALLOCATOR = 1, DEFAULT_MEMORY = 0;
+const LOG_FATAL = 4, ARENA_ALLOCATOR = 1, DEFAULT_MEMORY = 0;
 
 type Loose = (...args: unknown[]) => Deno.PointerValue;
 
@@ -38,11 +38,11 @@ export class Native {
   readonly cpuMemory: Handle;
   readonly #environment: Handle;
 
-  /** Creates ONNX Runtime's environment, which logs errors only, to standard error. */
+  /** Creates ONNX Runtime's environment; it stays quiet, for its errors are thrown anyway. */
   constructor(api: OrtApi, nonblocking: OrtApiNonblocking) {
     this.api = api;
     this.nonblocking = nonblocking;
-    const environment = this.pointer("CreateEnv", LOG_ERROR, cstring("latent"));
+    const environment = this.pointer("CreateEnv", LOG_FATAL, cstring("latent"));
     this.#environment = this.own("Env", environment, "ReleaseEnv");
     this.call("DisableTelemetryEvents", this.#environment.pointer);
     this.allocator = this.pointer("GetAllocatorWithDefaultOptions");

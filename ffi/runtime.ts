@@ -15,7 +15,7 @@ import {
 export interface RuntimeOptions {
   /** The library's path; without it see {@linkcode candidates}. */
   readonly library?: string;
-  /** What ONNX Runtime says on standard error outside of sessions; `"error"` by default. */
+  /** What ONNX Runtime says on standard error ; `"fatal"` by default, as errors are thrown. */
   readonly logLevel?: LogLevel;
   /** Receives a line for each native object created (`+NEW ...`) and released (`-DROP ...`). */
   readonly trace?: (line: string) => void;
@@ -93,7 +93,7 @@ export class Runtime {
     return readDevices(this.native).map(({ pointer: _, ...device }) => device);
   }
 
-  /** Sets how much is said on standard error outside of sessions. */
+  /** Sets how much is said on standard error. */
   setLogLevel(level: LogLevel): void {
     const { native } = this;
     native.call("UpdateEnvWithCustomLogLevel", native.environment.pointer, logLevelCode(level));

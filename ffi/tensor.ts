@@ -125,13 +125,13 @@ export class Tensor<D extends DType = DType> implements Disposable {
       shape.length,
       codeOf(dtype),
     );
-    const handle = native.own("Value", pointer, "ReleaseValue", { needs: [native.environment] });
+    const handle = native.own("Tensor", pointer, "ReleaseValue", { needs: [native.environment] });
     return new Tensor(native, handle, dtype, Object.freeze([...shape]));
   }
 
   /** Takes ownership of an `OrtValue*`, such as an output of a run. Used inside this folder. */
   static adopt(native: Native, pointer: Deno.PointerValue): Tensor {
-    const handle = native.own("Value", pointer, "ReleaseValue", { needs: [native.environment] });
+    const handle = native.own("Tensor", pointer, "ReleaseValue", { needs: [native.environment] });
     try {
       return new Tensor(native, handle, ...typeAndShape(native, handle));
     } catch (error) {
@@ -204,12 +204,11 @@ export class Tensor<D extends DType = DType> implements Disposable {
     return this.#handle.resource;
   }
 
-  /** Whether its memory and the other's share a byte. Used inside this folder. */
+  /** Whether its memory and the other's share a byte, as far as JavaScript can tell. Used inside this folder. */
   overlaps(other: Tensor): boolean {
-    if (this as Tensor === other) return true;
-    const a = this.#given, b = other.#given;
-    if (a === undefined || b === undefined) {
-      return this.#bytes !== undefined && this.#bytes.buffer === b?.buffer;
+    const a = this.#given ?? this.#bytes, b = other.#given ?? other.#bytes;
+    if (this as Tensor === other || a === undefined || b === undefined) {
+      return this as Tensor === other;
     }
     return a.buffer === b.buffer && a.byteOffset < b.byteOffset + b.byteLength &&
       b.byteOffset < a.byteOffset + a.byteLength;
@@ -219,9 +218,8 @@ export class Tensor<D extends DType = DType> implements Disposable {
   dispose(): void {
     // Detaching turns a view of freed memory into an empty array, which is the difference between
     // reading undefined and a crash.
-    if (this.#given === undefined && !this.disposed && this.#bytes !== undefined) {
-      (this.#bytes.buffer as ArrayBuffer).transfer(0);
-    }
+    const buffer = this.#given === undefined ? this.#bytes?.buffer : undefined;
+    if (buffer instanceof ArrayBuffer && !buffer.detached) buffer.transfer(0);
     this.#handle.dispose();
   }
 
@@ -255,8 +253,10 @@ export class Tensor<D extends DType = DType> implements Disposable {
       shape.length,
       codeOf(dtype),
     );
-    const handle = native.own("Value", pointer, "ReleaseValue", {
-      needs: [native.environment],
+    // The array may itself be a view of another tensor's memory.
+    const owner = owners.get(buffer);
+    const handle = native.own("Tensor", pointer, "ReleaseValue", {
+      needs: [native.environment, ...(owner === undefined ? [] : [owner.#handle.resource])],
       keeps: data,
     });
     return new Tensor(native, handle, dtype, Object.freeze([...shape]), data);

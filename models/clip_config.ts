@@ -24,8 +24,11 @@ export interface ClipTextConfig extends ClipTowerConfig {
   readonly positions: number;
   /** The end token, whose last state stands for the whole text. */
   readonly endToken: number;
-  /** Whether the pooled state is projected: CLIPTextModelWithProjection. */
-  readonly projected: boolean;
+  /**
+   * Whether the pooled state is projected: CLIPTextModelWithProjection. Undefined in a file that
+   * does not name its class; then the weights tell.
+   */
+  readonly projected: boolean | undefined;
 }
 
 /** `config.json` of a transformers CLIPVisionModelWithProjection, checked. */
@@ -40,7 +43,8 @@ export interface ClipVisionConfig extends ClipTowerConfig {
  * where it is the `text_config` of a whole CLIP model. Throws ModelFormatError.
  */
 export function clipTextConfig(json: ConfigJson, path: string): ClipTextConfig {
-  const projected = classes(json).includes("CLIPTextModelWithProjection");
+  const found = classes(json);
+  const projected = found.length === 0 ? undefined : found.includes("CLIPTextModelWithProjection");
   refuseOtherClass(json, path, ["CLIPTextModel", "CLIPTextModelWithProjection", "CLIPModel"]);
   const reader = new ConfigReader(section(json, "text_config"), path);
   const vocabSize = reader.integer("vocab_size", 49408);

@@ -33,7 +33,7 @@ export interface ClipTextOptions extends ModelOptions {
   readonly hiddenState?: "last" | number;
   /** Whether `hidden_states` pass the final layer norm: true for SD 1 and 2, false for SDXL. */
   readonly finalLayerNorm?: boolean;
-  /** Whether to compute `pooled`. Default: for a CLIPTextModelWithProjection. */
+  /** Whether to compute `pooled`. Default: where the model has a projection. */
   readonly pooled?: boolean;
   /**
    * Number of further tokens, of ids from `config.vocabSize`: their embeddings are the input
@@ -55,7 +55,9 @@ export function clipTextModel(
   shape: TextShape,
   options: ClipTextOptions = {},
 ): GraphModel {
-  const { hiddenState = "last", finalLayerNorm = true, pooled = config.projected } = options;
+  const w = NetworkWeights.of("the text encoder", source, options);
+  const projected = config.projected ?? w.has(PROJECTION);
+  const { hiddenState = "last", finalLayerNorm = true, pooled = projected } = options;
   const chosen = config.layers + 1 + (hiddenState === "last" ? -1 : hiddenState);
   if (!Number.isInteger(chosen) || chosen < 0 || chosen > config.layers) {
     throw new RangeError(
@@ -63,7 +65,6 @@ export function clipTextModel(
         `expected "last" or ${-config.layers - 1}..-1.`,
     );
   }
-  const w = NetworkWeights.of("the text encoder", source, options);
   const text = w.at("text_model");
   const ids = input("input_ids", "int64", [shape.batch, shape.sequence]);
   const { x, given } = embeddings(config, text.at("embeddings"), ids, shape, options);
@@ -77,7 +78,7 @@ export function clipTextModel(
   const outputs: Record<string, Value> = { hidden_states: cast(hidden, "float32") };
   if (pooled) {
     const last = finalLayerNorm && chosen === config.layers ? hidden : normed(states.at(-1)!);
-    outputs.pooled = cast(pool(last, ids, w, config), "float32");
+    outputs.pooled = cast(pool(last, ids, w, { ...config, projected }), "float32");
   }
   return {
     name: "text_encoder",
@@ -92,7 +93,8 @@ export function clipTextModel(
 function isOfTheTop(name: string, config: ClipTextConfig): boolean {
   const layer = /(?:^|\.)encoder\.layers\.(\d+)\./.exec(name)?.[1];
   if (layer !== undefined) return Number(layer) < config.layers;
-  return /(^|\.)final_layer_norm\./.test(name) || (config.projected && name === PROJECTION);
+  return /(^|\.)final_layer_norm\./.test(name) ||
+    (config.projected !== false && name === PROJECTION);
 }
 
 /** Token and position embeddings, summed: [B, S, D]. */

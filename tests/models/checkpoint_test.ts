@@ -1,34 +1,12 @@
 import { strict as assert } from "node:assert";
 import { join } from "node:path";
-import { gunzipSync } from "node:zlib";
 import { isCheckpoint, openCheckpoint } from "../../models/checkpoint.ts";
 import { ModelFormatError } from "../../weights/model_format_error.ts";
 import { read } from "../../weights/read.ts";
 import { openSafetensors } from "../../weights/safetensors.ts";
-import { type TensorSource, tensorSource } from "../../weights/stored_tensor.ts";
+import type { TensorSource } from "../../weights/stored_tensor.ts";
+import { fileOf, namesOf, type Shapes } from "./checkpoint_file.ts";
 import { GOLDEN } from "./golden.ts";
-
-type Shapes = Record<string, number[]>;
-
-/** Names and shapes of a full-size model, by network and as a single file. */
-async function names(model: string): Promise<Record<string, Shapes>> {
-  const bytes = await Deno.readFile(join(GOLDEN, `names_${model}.json.gz`));
-  return JSON.parse(new TextDecoder().decode(gunzipSync(bytes)));
-}
-
-/** A file with those names and shapes; only what is read has bytes. */
-function fileOf(shapes: Shapes): TensorSource {
-  return tensorSource(
-    "model.safetensors",
-    Object.entries(shapes).map(([name, shape]) => {
-      const byteLength = 2 * shape.reduce((a, b) => a * b, 1);
-      const location = name.endsWith("text_projection")
-        ? { data: new Uint8Array(byteLength) }
-        : { file: "/model.safetensors", offset: 0, byteLength };
-      return { name, dtype: "F16" as const, shape, location };
-    }),
-  );
-}
 
 function shapesOf(source: TensorSource | undefined): Shapes {
   assert.ok(source);
@@ -45,8 +23,8 @@ for (
   ] as const
 ) {
   Deno.test(`openCheckpoint gives ${model}'s tensors the names and shapes of the diffusers folder`, async () => {
-    const expected = await names(model);
-    const file = fileOf(expected.single_file!);
+    const expected = await namesOf(model);
+    const file = fileOf(expected.single_file);
     assert.equal(isCheckpoint(file), true);
     const checkpoint = await openCheckpoint(file);
     assert.equal(checkpoint.family, family);
@@ -80,17 +58,17 @@ Deno.test("openCheckpoint cuts OpenCLIP's joint projections and transposes its l
 });
 
 Deno.test("openCheckpoint names the text encoder alike whether or not the file has text_model.", async () => {
-  const { single_file } = await names("sd15");
-  const bare = Object.entries(single_file!).map(([name, shape]) =>
+  const { single_file } = await namesOf("sd15");
+  const bare = Object.entries(single_file).map(([name, shape]) =>
     [name.replace("transformer.text_model.", "transformer."), shape] as const
   );
   const checkpoint = await openCheckpoint(fileOf(Object.fromEntries(bare)));
-  assert.deepEqual(shapesOf(checkpoint.textEncoder), (await names("sd15")).text_encoder);
+  assert.deepEqual(shapesOf(checkpoint.textEncoder), (await namesOf("sd15")).text_encoder);
 });
 
 Deno.test("openCheckpoint tells inpainting by the channels and leaves absent networks out", async () => {
-  const { single_file } = await names("sd15");
-  const unet = Object.entries(single_file!).filter(([name]) => name.startsWith("model."));
+  const { single_file } = await namesOf("sd15");
+  const unet = Object.entries(single_file).filter(([name]) => name.startsWith("model."));
   const shapes = Object.fromEntries(unet);
   shapes["model.diffusion_model.input_blocks.0.0.weight"] = [320, 9, 3, 3];
   const checkpoint = await openCheckpoint(fileOf(shapes));

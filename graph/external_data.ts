@@ -26,7 +26,8 @@ export function externalPlace(
   ];
 }
 
-function locationIn(root: string, file: string): string {
+/** The path of `file` from the folder `root`, with slashes; throws RangeError for a file outside it. */
+export function locationIn(root: string, file: string): string {
   const folder = withSlashes(root).replace(/\/*$/, "/");
   const path = rootOf(file) === "/" ? file : withSlashes(file);
   if (path.startsWith(folder)) return path.slice(folder.length);

@@ -17,7 +17,8 @@ import {
   type ValueInfoProtoSchema,
 } from "./protobuf.ts";
 import { leaves, reachable } from "./reachable.ts";
-import type { InitializerSource, OpNode, TensorType, Value } from "./value.ts";
+import type { InitializerNode, InitializerSource, OpNode, TensorType, Value } from "./value.ts";
+import { weightBehind } from "./weight_views.ts";
 
 type NodeInit = MessageInitShape<typeof NodeProtoSchema>;
 type TensorInit = MessageInitShape<typeof TensorProtoSchema>;
@@ -124,8 +125,10 @@ class GraphWriter {
     this.#inlineBytes = inlineBytes;
     for (const value of inputs) this.#nameInput(value);
     this.outputs = Object.entries(outputs).map(([name, value]) => this.#nameOutput(name, value));
-    this.nodes = reachable(this.outputs);
-    for (const leaf of leaves(this.nodes, [])) this.#leaf(leaf);
+    this.nodes = reachable(this.outputs).filter((node) =>
+      node.outputs.some((value) => this.#names.has(value) || !weightBehind(value))
+    );
+    for (const leaf of leaves(this.nodes)) this.#leaf(leaf);
     for (const node of this.nodes) this.#nameOutputsOf(node);
     if (!this.tensors.some((tensor) => tensor.externalData)) this.externalRoot = undefined;
   }
@@ -199,16 +202,23 @@ class GraphWriter {
       if (this.#names.has(value)) return;
       throw new RangeError(`Cannot write graph: it uses input "${node.name}". List it in inputs.`);
     }
-    if (node.kind === "op") return;
-    const name = node.kind === "constant" ? constantName(value, node.data) : node.name;
-    const key = contentKey(value);
+    if (node.kind === "constant") {
+      const name = value.name ?? constantName(value, node.data);
+      return this.#write(value, name, node, Infinity);
+    }
+    const weight = weightBehind(value) as InitializerNode;
+    const name = value.node === weight ? weight.name : `${weight.name}:${value.shape.join("x")}`;
+    this.#write(value, name, weight.source, this.#inlineBytes);
+  }
+
+  /** Writes a tensor, unless an equal one is there already. */
+  #write(value: Value, name: string, source: InitializerSource, inline: number): void {
+    const key = contentKey(value.type, source);
     const equal = key && this.#written.get(key);
-    const written = equal || this.#tensorNames.unique(value.name ?? name);
+    const written = equal || this.#tensorNames.unique(name);
     this.#names.set(value, written);
     if (equal) return;
     if (key) this.#written.set(key, written);
-    const source = node.kind === "constant" ? { data: node.data } : node.source;
-    const inline = node.kind === "constant" ? Infinity : this.#inlineBytes;
     this.tensors.push(this.#tensor(written, value.type, source, inline));
   }
 
@@ -233,14 +243,12 @@ class GraphWriter {
 }
 
 /** Equal for tensors of equal content; undefined for large ones in memory, which are not compared. */
-function contentKey({ node, type }: Value): string | undefined {
+function contentKey(type: TensorType, source: InitializerSource): string | undefined {
   const kind = `${type.dtype}[${type.shape}]`;
-  if (node.kind === "constant" && node.data.byteLength <= 4096) return `${kind}${node.data}`;
-  if (node.kind === "initializer" && "file" in node.source) {
-    const { file, offset, storedAs } = node.source;
-    return `${kind}${storedAs ?? ""}@${offset}:${file}`;
+  if ("file" in source) {
+    return `${kind}${source.storedAs ?? ""}@${source.offset}:${source.file}`;
   }
-  return undefined;
+  return source.data.byteLength <= 4096 ? `${kind}${source.data}` : undefined;
 }
 
 function attributesOf({ op, attributes }: OpNode): MessageInitShape<typeof AttributeProtoSchema>[] {

@@ -16,10 +16,10 @@ export function reachable(outputs: readonly Value[], cut?: ReadonlySet<Value>): 
   return [...found].sort((a, b) => a.serial - b.serial);
 }
 
-/** Every value that is not made by an operation, in the order of first use. */
-export function leaves(nodes: readonly OpNode[], outputs: readonly Value[]): Value[] {
+/** Every value that `nodes` use and do not make, in the order of first use. */
+export function leaves(nodes: readonly OpNode[]): Value[] {
+  const made: ReadonlySet<unknown> = new Set(nodes);
   const used = new Set<Value>();
   for (const node of nodes) for (const value of node.inputs) if (value) used.add(value);
-  for (const output of outputs) used.add(output);
-  return [...used].filter((value) => value.node.kind !== "op");
+  return [...used].filter((value) => !made.has(value.node));
 }

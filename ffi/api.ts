@@ -39,8 +39,11 @@ export type OrtApiNonblocking = {
   readonly [N in keyof OrtApi]: (...args: Parameters<OrtApi[N]>) => Promise<ReturnType<OrtApi[N]>>;
 };
 
-/** The oldest ONNX Runtime minor version (1.x) that this folder works with. */
-export const OLDEST_MINOR = 20;
+/**
+ * The oldest ONNX Runtime minor version (1.x) that this folder works with: 1.22 lists devices, and takes
+ * external weights for a model given as bytes.
+ */
+export const OLDEST_MINOR = 22;
 
 /** The API version (1.x) of the header that the table was made from. */
 export const NEWEST_MINOR = 31;
@@ -51,7 +54,6 @@ export const NEWEST_MINOR = 31;
  * counts as usable only from 1.25 on.
  */
 const TABLE_LENGTHS: readonly (readonly [minor: number, length: number])[] = [
-  [20, 285],
   [22, 318],
   [23, 390],
   [24, 404],

@@ -16,7 +16,7 @@ export interface EpDevice {
 /** `enum OrtHardwareDeviceType`. */
 const HARDWARE = ["cpu", "gpu", "npu"] as const;
 
-/** Lists the devices of the providers built in and registered (ONNX Runtime 1.22 and later). */
+/** Lists the devices of the providers built in and registered. */
 export function readDevices(native: Native): EpDevice[] {
   const { api } = native;
   const out = new BigUint64Array(1);

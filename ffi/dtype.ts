@@ -1,4 +1,18 @@
-/** Element types by their element's size in bytes, their code in `enum ONNXTensorElementDataType`, and their arrays. */
+interface ArrayClass {
+  readonly name: string;
+  new (buffer: ArrayBufferLike, byteOffset: number, length: number): TypedArray;
+}
+
+interface Row {
+  /** The code in `enum ONNXTensorElementDataType`. */
+  readonly code: number;
+  /** Bytes of one element. */
+  readonly bytes: number;
+  /** The arrays that can hold it, the one that views use first. */
+  readonly arrays: readonly ArrayClass[];
+}
+
+/** The element types that JavaScript can hold. */
 const DTYPES = {
   float32: { code: 1, bytes: 4, arrays: [Float32Array] },
   uint8: { code: 2, bytes: 1, arrays: [Uint8Array, Uint8ClampedArray] },
@@ -14,7 +28,7 @@ const DTYPES = {
   uint64: { code: 13, bytes: 8, arrays: [BigUint64Array] },
   bfloat16: { code: 16, bytes: 2, arrays: [Uint16Array] },
   string: { code: 8, bytes: 0, arrays: [] },
-} as const;
+} as const satisfies Readonly<Record<string, Row>>;
 
 /** The element type of a tensor. */
 export type DType = keyof typeof DTYPES;
@@ -90,8 +104,7 @@ export function arrayNames(dtype: DType): string {
  * @throws {RangeError} if the bytes do not lie at a multiple of the element's size.
  */
 export function viewOf(dtype: DType, bytes: Uint8Array): TypedArray {
-  const { arrays, bytes: size } = rowOf(dtype);
-  const [TypedArray] = arrays;
+  const { arrays: [TypedArray], bytes: size } = rowOf(dtype);
   if (TypedArray === undefined) {
     throw new TypeError(
       "Cannot view strings as numbers: the tensor's dtype is string. Use strings().",
@@ -103,10 +116,10 @@ export function viewOf(dtype: DType, bytes: Uint8Array): TypedArray {
         `expected a multiple of ${size}. Read them through bytes, or copy them.`,
     );
   }
-  return new TypedArray(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength / size);
+  return new TypedArray(bytes.buffer, bytes.byteOffset, bytes.byteLength / size);
 }
 
-function rowOf(dtype: DType) {
+function rowOf(dtype: DType): Row {
   if (!Object.hasOwn(DTYPES, dtype)) {
     throw new TypeError(
       `Cannot use the dtype ${dtype}: it is not known; expected one of ${DTYPE_NAMES.join(", ")}.`,

@@ -47,19 +47,25 @@ export function libraryPaths(option?: string): string[] {
 export function openLibrary(paths: readonly string[]): Library {
   const tried: LibraryAttempt[] = [];
   for (const path of paths) {
+    // Opening it without symbols first tells a library that does not load from one that lacks them.
+    let loaded: Deno.DynamicLibrary<Record<never, never>>;
     try {
-      Deno.dlopen(path, {});
+      loaded = Deno.dlopen(path, {});
     } catch (error) {
       if (error instanceof Deno.errors.NotCapable) throw error;
       tried.push({ path, reason: error instanceof Error ? error.message : String(error) });
       continue;
     }
-    return bindLibrary(path);
+    try {
+      return bindLibrary(path);
+    } finally {
+      loaded.close();
+    }
   }
   throw new LibraryNotFoundError(tried);
 }
 
-/** It is never closed: threads of ONNX Runtime may run until the program ends. */
+/** It is never closed, once bound: threads of ONNX Runtime may run until the program ends. */
 function bindLibrary(path: string): Library {
   const base = openBase(path);
   const pointers = new Deno.UnsafePointerView(base);

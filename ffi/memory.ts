@@ -12,7 +12,7 @@ export function cstring(text: string): Uint8Array<ArrayBuffer> {
       } to ONNX Runtime: it contains a zero character. Remove it.`,
     );
   }
-  return encoder.encode(text + "\0");
+  return encoder.encode(text + "\0") as Uint8Array<ArrayBuffer>;
 }
 
 /** A path as `ORTCHAR_T*`: UTF-16 on Windows, UTF-8 elsewhere. */

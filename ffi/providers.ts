@@ -112,7 +112,7 @@ export interface PluginOptions extends ProviderExtras {
   readonly options?: Readonly<Record<string, string>>;
 }
 
-/** A provider in a library of its own (ONNX Runtime 1.22 and later). */
+/** A provider in a library of its own. */
 export function plugin(options: PluginOptions): Provider {
   return {
     name: options.name,

@@ -31,7 +31,7 @@ const inFlight = new Set<unknown>();
  *
  * @throws {LibraryNotFoundError} if no library loads.
  * @throws {MissingSymbolError} if what loads is not ONNX Runtime.
- * @throws {LibraryVersionError} if it is older than 1.20.
+ * @throws {LibraryVersionError} if it is older than 1.22.
  */
 export function openRuntime(options: RuntimeOptions = {}): Runtime {
   const paths = libraryPaths(options.library);
@@ -85,10 +85,7 @@ export class Runtime {
     }
   }
 
-  /**
-   * The devices that providers offer.
-   * @throws {LibraryVersionError} before ONNX Runtime 1.22.
-   */
+  /** The devices that the providers built in and registered offer. */
   devices(): Omit<EpDevice, "pointer">[] {
     return readDevices(this.native).map(({ pointer: _, ...device }) => device);
   }

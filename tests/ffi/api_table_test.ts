@@ -66,8 +66,6 @@ Deno.test("readEntries() refuses a list with a gap", () => {
 
 Deno.test("tableLength() never reaches beyond a version's functions", () => {
   assert.equal(tableLength(OLDEST_MINOR - 1), 0);
-  assert.equal(ORT_API[tableLength(20) - 1]?.[0], "SetEpDynamicOptions");
-  assert.equal(ORT_API[tableLength(21) - 1]?.[0], "SetEpDynamicOptions");
   assert.equal(ORT_API[tableLength(22) - 1]?.[0], "GetEpApi");
   assert.equal(ORT_API[tableLength(23) - 1]?.[0], "CreateExternalInitializerInfo");
   assert.equal(ORT_API[tableLength(28) - 1]?.[0], "RunOptionsSetSyncStream");

@@ -13,6 +13,9 @@ export type Predict = (
   index: number,
 ) => Float32Array | Promise<Float32Array>;
 
+/** Draws from N(0, I), as many values as the sample has; `stage` says over which interval, if any. */
+export type NoiseSource = (stage: Stage) => Float32Array;
+
 /** What `denoise` yields after each call of the network. */
 export interface DenoisingStep {
   /** 0-based number of the call, of `count`. */
@@ -59,7 +62,7 @@ export async function* denoise(
   plan: Plan,
   latents: Float32Array,
   predict: Predict,
-  noise?: () => Float32Array,
+  noise?: NoiseSource,
   { signal, batch = 1 }: DenoiseOptions = {},
 ): AsyncGenerator<DenoisingStep, void, void> {
   const { stages } = plan;
@@ -96,7 +99,7 @@ function advance(
   registers: Registers,
   stage: Stage,
   output: Float32Array,
-  noise: (() => Float32Array) | undefined,
+  noise: NoiseSource | undefined,
   clipping: Clipping | undefined,
   batch: number,
 ): void {
@@ -104,7 +107,7 @@ function advance(
   history.unshift(history.pop()!);
   if (stage.next.noise) {
     draws.unshift(draws.pop()!);
-    draws[0]!.set(noise!());
+    draws[0]!.set(noise!(stage));
   }
   if (clipping) {
     const weights = stage.denoised;

@@ -24,6 +24,8 @@ export interface Row {
    * if its weight is 0: the generator moves on as it does in diffusers.
    */
   readonly noise?: readonly number[];
+  /** The draw is the scaled increment of a Brownian path between these sigmas, if one is laid. */
+  readonly interval?: { readonly from: number; readonly to: number };
 }
 
 /** What a solver remembers of each call: the clean picture, the noise, or the output as it is. */
@@ -66,6 +68,12 @@ export interface Plan {
   /** A run from nothing starts with `N(0, I) * initialScale`. */
   readonly initialScale: number;
   readonly stages: readonly Stage[];
+  /** A path whose increments make the noise repeatable for any step count: `Row.interval`. */
+  readonly brownianPath?: {
+    readonly from: number;
+    readonly to: number;
+    readonly seed: number | null;
+  };
   /** What is done to each denoised estimate; such a plan is a table of weights but for this step. */
   readonly clipping?: Clipping;
 }

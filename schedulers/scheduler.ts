@@ -88,26 +88,23 @@ function plan(name: string, recipe: Recipe, settings: Settings, asked: PlanReque
     initialScale: draft.initialScale,
     stages,
     ...(draft.clipping ? { clipping: draft.clipping } : {}),
+    ...(draft.brownianPath ? { brownianPath: draft.brownianPath } : {}),
   };
 }
 
-/** Attaches what depends on the network: its prediction type and the scale of its input. */
+/** Attaches what depends on the network: the meaning of its output and the scale of its input. */
 function completeStage(
   call: Draft["calls"][number],
-  { basis, clipping }: Draft,
+  { basis, clipping, inputScale, denoised }: Draft,
   { predictionType }: Settings,
 ): Stage {
   const { level } = call;
-  // The network was trained on unit variance; flow matching's was trained on the mix as it is.
-  const inputScale = level.signal === 1
-    ? 1 / Math.fround(Math.sqrt(Math.fround(Math.fround(level.noise * level.noise) + 1)))
-    : 1;
   return {
     ...call,
     timestep: level.timestep,
     sigma: sigma(level),
-    inputScale,
-    denoised: toDenoised(predictionType, level),
+    inputScale: inputScale(level),
+    denoised: denoised?.(level) ?? toDenoised(predictionType, level),
     result: toResult(basis, predictionType, level, clipping !== undefined),
   };
 }

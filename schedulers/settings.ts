@@ -35,6 +35,8 @@ export interface Settings extends NoiseTableOptions {
   readonly finalSigmasType: string;
   readonly sigmaMin: number | null;
   readonly sigmaMax: number | null;
+  /** DPM++ SDE: seed of its Brownian path; null takes the run's. */
+  readonly noiseSamplerSeed: number | null;
   readonly sigmaData: number;
   readonly rho: number;
 
@@ -89,6 +91,7 @@ export const LIBRARY_DEFAULTS: Settings = Object.freeze({
   finalSigmasType: "zero",
   sigmaMin: null,
   sigmaMax: null,
+  noiseSamplerSeed: null,
   sigmaData: 0.5,
   rho: 7,
   solverOrder: 2,
@@ -128,6 +131,7 @@ const NULLABLE: Partial<Record<keyof Settings, string>> = {
   sigmaMin: "number",
   sigmaMax: "number",
   shiftTerminal: "number",
+  noiseSamplerSeed: "number",
 };
 
 /** Options that every scheduler of diffusers reads. */
@@ -178,6 +182,8 @@ function readSigmaSchedule(config: Record<string, unknown>): SigmaSchedule | und
         `Set the others to false in scheduler_config.json.`,
     );
   }
+  const named = config.sigma_schedule;
+  if (named === "karras" || named === "exponential") return named;
   return chosen[0]?.[1];
 }
 

@@ -74,6 +74,12 @@ export function shiftedFlowSigmas(mixes: Float64Array, shift: number): Float64Ar
   return mixes.map((mix) => shift * mix / (1 + (shift - 1) * mix));
 }
 
+/** Stretches a flow run so that its last mix before the final one is `terminal`. */
+export function stretchTo(sigmas: Float64Array, terminal: number): Float64Array {
+  const scale = (1 - sigmas.at(-1)!) / (1 - terminal);
+  return sigmas.map((sigma) => 1 - (1 - sigma) / scale);
+}
+
 /** The trained sigmas at evenly spaced indices counted from the noisy end. */
 export function simpleSigmas(steps: number, trained: Float32Array): Float64Array {
   const stride = trained.length / steps;

@@ -1,5 +1,5 @@
 import { ddim } from "../solvers/ddim.ts";
-import { CLIPPING_OPTIONS, clippingOf, type Recipe } from "./recipe.ts";
+import { asIs, CLIPPING_OPTIONS, clippingOf, type Recipe } from "./recipe.ts";
 import { strideOf, trainedLevels, wholeTimesteps } from "./trained_timesteps.ts";
 
 /**
@@ -28,6 +28,7 @@ export const ddimRecipe: Recipe = {
     return {
       basis: "denoised",
       initialScale: 1,
+      inputScale: asIs,
       calls: ddim(transitions.slice(request.first), { eta: settings.eta, clipped }),
       ...clipping,
     };

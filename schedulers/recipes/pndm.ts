@@ -1,5 +1,5 @@
 import { pndm } from "../solvers/pndm.ts";
-import type { Recipe } from "./recipe.ts";
+import { asIs, type Recipe } from "./recipe.ts";
 import { strideOf, trainedLevels, wholeTimesteps } from "./trained_timesteps.ts";
 
 /** PNDMScheduler: the sampler that Stable Diffusion 1.x ships with (skip_prk_steps true: PLMS). */
@@ -20,6 +20,7 @@ export const pndmRecipe: Recipe = {
     return {
       basis: "output",
       initialScale: 1,
+      inputScale: asIs,
       calls: pndm({
         timesteps: [...rungeKutta, ...multistep].slice(request.first),
         rungeKutta,

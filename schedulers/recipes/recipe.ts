@@ -1,5 +1,6 @@
 import type { Clipping } from "../clipping.ts";
-import type { Basis, Call } from "../plan.ts";
+import type { Level } from "../level.ts";
+import type { Basis, Call, Plan, Stage } from "../plan.ts";
 import type { Settings } from "../settings.ts";
 
 /** What a run asks for, checked. */
@@ -21,7 +22,20 @@ export interface Draft {
   readonly basis: Basis;
   readonly initialScale: number;
   readonly calls: readonly Call[];
+  /** What the network's input is multiplied by. */
+  readonly inputScale: (level: Level) => number;
+  /** The clean picture, where the network's output is not one of the usual predictions. */
+  readonly denoised?: (level: Level) => Stage["denoised"];
   readonly clipping?: Clipping;
+  readonly brownianPath?: NonNullable<Plan["brownianPath"]>;
+}
+
+/** The network sees the sample as it is. */
+export const asIs = (): number => 1;
+
+/** The network sees the sample scaled to unit variance, in diffusers' float32. */
+export function unitVariance({ noise }: Level): number {
+  return 1 / Math.fround(Math.sqrt(Math.fround(Math.fround(noise * noise) + 1)));
 }
 
 /** One scheduler class of diffusers: which options it has, and how it plans a run. */

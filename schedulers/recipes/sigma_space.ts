@@ -1,19 +1,23 @@
 import { type Level, varianceExploding } from "../level.ts";
 import { noiseTable } from "../noise_table.ts";
-import type { Call } from "../plan.ts";
+import type { Basis, Call } from "../plan.ts";
 import type { Settings } from "../settings.ts";
 import { finalSigma, type GridRule, sigmaGrid } from "../sigma_grid.ts";
 import { euler } from "../solvers/euler.ts";
 import { eulerAncestral } from "../solvers/euler_ancestral.ts";
-import type { Draft, Recipe, Request } from "./recipe.ts";
+import { heun } from "../solvers/heun.ts";
+import { lms } from "../solvers/lms.ts";
+import { alongNoise } from "../solvers/straight.ts";
+import { CLIPPING_OPTIONS, clippingOf, type Recipe, type Request, unitVariance } from "./recipe.ts";
 
 /** Options that all schedulers in sigma space share. */
-const SIGMA_OPTIONS = {
+export const SIGMA_OPTIONS = {
   timestepSpacing: "linspace",
   stepsOffset: 0,
 } as const satisfies Partial<Settings>;
 
-const FRACTIONAL: GridRule = {
+/** Fractions of timesteps are kept, and schedules run between the ends of the visited sigmas. */
+export const FRACTIONAL: GridRule = {
   fractional: true,
   range: "visited",
   finish: (timestep) => Math.fround(timestep),
@@ -32,22 +36,48 @@ export const eulerRecipe: Recipe = {
     rescaleBetasZeroSnr: false,
     finalSigmasType: "zero",
   },
-  draft: inSigmaSpace(euler),
+  draft: inSigmaSpace("denoised", (levels, first) => euler(levels.slice(first))),
 };
 
 /** EulerAncestralDiscreteScheduler: what SDXL Turbo ships with. */
 export const eulerAncestralRecipe: Recipe = {
   options: { ...SIGMA_OPTIONS, rescaleBetasZeroSnr: false },
-  draft: inSigmaSpace(eulerAncestral),
+  draft: inSigmaSpace("denoised", (levels, first) => eulerAncestral(levels.slice(first))),
+};
+
+/** HeunDiscreteScheduler: two calls a step. */
+export const heunRecipe: Recipe = {
+  options: {
+    ...SIGMA_OPTIONS,
+    betaStart: 0.00085,
+    betaEnd: 0.012,
+    sigmaSchedule: "trained",
+    clipSample: CLIPPING_OPTIONS.clipSample,
+    clipSampleRange: CLIPPING_OPTIONS.clipSampleRange,
+  },
+  draft: inSigmaSpace("epsilon", (levels, first) => heun(levels.slice(first), alongNoise)),
+};
+
+/** LMSDiscreteScheduler: fourth order, one call a step. */
+export const lmsRecipe: Recipe = {
+  options: { ...SIGMA_OPTIONS, sigmaSchedule: "trained" },
+  draft: inSigmaSpace("epsilon", lms),
 };
 
 /** Plans a run of `solver` over the grid's levels, where the clean picture keeps its size. */
-function inSigmaSpace(
+export function inSigmaSpace(
+  basis: Basis,
   solver: (levels: readonly Level[], first: number) => Call[],
 ): Recipe["draft"] {
-  return (settings: Settings, request: Request): Draft => {
+  return (settings, request) => {
     const { levels, initialScale } = explodingLevels(settings, request, FRACTIONAL);
-    return { basis: "denoised", initialScale, calls: solver(levels.slice(request.first), 0) };
+    return {
+      basis,
+      initialScale,
+      inputScale: unitVariance,
+      calls: solver(levels, request.first),
+      ...clippingOf(settings),
+    };
   };
 }
 

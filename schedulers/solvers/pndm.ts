@@ -1,5 +1,7 @@
 import type { Level } from "../level.ts";
 import type { Call, Prediction, Row } from "../plan.ts";
+import { toEpsilon } from "../prediction.ts";
+import { ADAMS_BASHFORTH, alongNoise } from "./straight.ts";
 
 /** What PNDM walks over; `level(t)` is the trained level of timestep t, or the final one below 0. */
 export interface PndmSchedule {
@@ -12,15 +14,6 @@ export interface PndmSchedule {
   readonly prediction: Prediction;
   level(timestep: number): Level;
 }
-
-/** Adams-Bashforth weights, newest first, by how many outputs there are. */
-const ADAMS_BASHFORTH = [
-  [],
-  [1],
-  [3 / 2, -1 / 2],
-  [23 / 12, -16 / 12, 5 / 12],
-  [55 / 24, -59 / 24, 37 / 24, -9 / 24],
-] as const;
 
 /**
  * Pseudo linear multistep (PLMS), after optional pseudo Runge-Kutta steps: Liu et al. 2022
@@ -84,14 +77,9 @@ function transfer(
   weights: readonly number[],
   prediction: Prediction,
 ): Row {
-  const keep = to.signal / from.signal;
-  const move = to.noise - keep * from.noise;
-  const [fromSample, fromOutput] = prediction === "v_prediction"
-    ? [from.noise, from.signal]
-    : prediction === "sample"
-    ? [1 / from.noise, -from.signal / from.noise]
-    : [0, 1];
-  return { start: keep + move * fromSample, results: weights.map((w) => w * move * fromOutput) };
+  const { keep, move } = alongNoise(from, to);
+  const { sample, output } = toEpsilon(prediction, from);
+  return { start: keep + move * sample, results: weights.map((w) => w * move * output) };
 }
 
 /** Places weights at the given ages of a newest-first list, zero elsewhere. */

@@ -123,6 +123,21 @@ export class Image implements Pixels {
     return new Image(width, height, resizePixels(this, width, height, filter).data);
   }
 
+  /**
+   * The RGB of this picture, without its texts; clear pixels show the colours they hide, as in
+   * Pillow. diffusers does this before it resizes.
+   */
+  withoutAlpha(): Image {
+    const { width, height, channels, data } = this;
+    const out = new Uint8ClampedArray(3 * width * height);
+    for (let from = 0, to = 0; to < out.length; from += channels, to += 3) {
+      out[to] = data[from]!;
+      out[to + 1] = data[from + 1]!;
+      out[to + 2] = data[from + 2]!;
+    }
+    return new Image(width, height, out);
+  }
+
   /** A part of this picture, without its texts; throws a RangeError if it reaches outside. */
   crop(left: number, top: number, width: number, height: number): Image {
     requireSides("crop", width, height);

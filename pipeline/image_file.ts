@@ -37,9 +37,11 @@ const OTHERS: readonly (readonly [name: string, offset: number, magic: string])[
   ["safetensors", 8, '{"'],
 ];
 
-/** What a file holds: its pixels, and the texts that came with them. */
+/** What a file holds. */
 export interface DecodedImage {
+  /** 8 bits a sample. */
   readonly pixels: Pixels;
+  /** Texts by keyword: all of a PNG, a JPEG's user comment as `parameters`. */
   readonly text: Record<string, string>;
 }
 

@@ -1,7 +1,7 @@
-// deno-lint-ignore-file no-import-prefix -- imported from a URL too, where no import map applies
 import { Buffer } from "node:buffer";
 import { ImageError } from "./image_error.ts";
 import { exifSegment, type JpegHeader, readJpegHeader } from "./jpeg_exif.ts";
+import { renewTurboDecoder, turboDecoder } from "./jpeg_turbo.ts";
 import type { Pixels } from "./pixels.ts";
 
 /** A decoder's output: RGBA from libjpeg-turbo, RGB from jpeg-js. */
@@ -45,16 +45,12 @@ export async function decodeJpeg(bytes: Uint8Array, source: string): Promise<Pix
   try {
     decoded = decode(bytes);
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw damaged(source, `its JPEG data is damaged (${why})`, cause);
+    if (components !== 4) renewTurboDecoder();
+    throw damaged(source, "its JPEG data is damaged", cause);
   }
   const { width, height } = decoded;
   const data = withoutAlpha(decoded);
   return upright({ width, height, channels: 3, data }, orientation);
-}
-
-async function turboDecoder(): Promise<(bytes: Uint8Array) => Decoded> {
-  return (await import("npm:@cwasm/jpeg-turbo@0.1.3")).default.decode;
 }
 
 async function cmykDecoder(): Promise<(bytes: Uint8Array) => Decoded> {

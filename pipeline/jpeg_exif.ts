@@ -10,7 +10,9 @@ const LARGEST_SEGMENT = 65533;
 
 /** What the segments of a JPEG file say before its pixels begin. */
 export interface JpegHeader {
+  /** Pixels in a row, before the picture is turned upright. */
   readonly width: number;
+  /** Rows, before the picture is turned upright. */
   readonly height: number;
   /** 1 gray, 3 colour, 4 CMYK. */
   readonly components: number;

@@ -5,12 +5,15 @@ import { ImageError } from "./image_error.ts";
 /** The eight bytes that every PNG file begins with. */
 const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
 
-/** One chunk of a PNG file. `start` and `end` enclose it with its length, type and CRC. */
+/** One chunk of a PNG file. */
 export interface PngChunk {
   /** Four letters, such as "IDAT". */
   readonly type: string;
+  /** What the chunk holds, without its length, type and CRC. */
   readonly data: Uint8Array;
+  /** Where the chunk begins in the file, at its length. */
   readonly start: number;
+  /** Where the chunk ends in the file, behind its CRC. */
   readonly end: number;
 }
 

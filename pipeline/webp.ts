@@ -1,4 +1,3 @@
-// deno-lint-ignore-file no-import-prefix -- imported from a URL too, where no import map applies
 import { ImageError } from "./image_error.ts";
 import type { Pixels } from "./pixels.ts";
 

@@ -62,10 +62,13 @@ export function classifierFreeGuidance(
   return out;
 }
 
-/** What InstructPix2Pix predicts: with prompt and picture, with the picture alone, with neither. */
+/** What InstructPix2Pix predicts in one step. */
 export interface EditPredictions {
+  /** With the prompt and the picture. */
   readonly text: Float32Array;
+  /** With the picture alone. */
   readonly image: Float32Array;
+  /** With neither. */
   readonly uncond: Float32Array;
 }
 

@@ -2,10 +2,13 @@ import { assertSameSize, imageSize } from "./guidance.ts";
 
 const f = Math.fround;
 
-/** Predictions for the prompt, for the negative prompt and for the empty prompt. */
+/** What Perp-Neg needs in one step. */
 export interface NegativePredictions {
+  /** The prediction for the prompt. */
   readonly cond: Float32Array;
+  /** The prediction for the negative prompt. */
   readonly negative: Float32Array;
+  /** The prediction for the empty prompt. */
   readonly empty: Float32Array;
 }
 
@@ -43,6 +46,7 @@ export function perpendicularNegativeGuidance(
 
 /** Settings of {@linkcode projectedGuidance}. */
 export interface ProjectedGuidanceOptions {
+  /** As in classifier-free guidance: 1 is the prompt alone. */
   readonly scale: number;
   /** How much of the change along the prompt's prediction stays: 0 none, 1 all. Default 1. */
   readonly eta?: number;

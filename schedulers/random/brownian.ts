@@ -10,8 +10,9 @@ const CACHE_SIZE = 45;
 
 /** Where a Brownian path lives. */
 export interface BrownianOptions {
-  /** The two ends, in any order: usually the smallest and the largest sigma of a schedule. */
+  /** One end, usually the smallest sigma of a schedule. */
   readonly from: number;
+  /** The other end, usually the largest sigma; the ends may change places. */
   readonly to: number;
   /** A whole number, 0 or more. */
   readonly seed: number | bigint;

@@ -99,6 +99,12 @@ Deno.test("Image.toGray and toMask equal Pillow and diffusers, also at latent si
   assert.deepEqual([...image.toMask(9, 7)], oddMask);
 });
 
+Deno.test("Image.withoutAlpha drops alpha and leaves colours, as Pillow's convert does", () => {
+  const clear = new Image(2, 1, Uint8ClampedArray.of(1, 2, 3, 0, 4, 5, 6, 255));
+  assert.deepEqual([...clear.withoutAlpha().data], [1, 2, 3, 4, 5, 6]);
+  assert.deepEqual(photo().withoutAlpha().data, photo().data);
+});
+
 Deno.test("Image.crop cuts a part and refuses one that reaches outside", () => {
   const image = photo(), part = image.crop(3, 2, 4, 5);
   assert.deepEqual([part.width, part.height], [4, 5]);
@@ -197,6 +203,14 @@ Deno.test("Image.load says in one line why a file is no picture", async () => {
       return true;
     });
   }
+});
+
+Deno.test("Image.load still decodes after hundreds of damaged JPEGs", async () => {
+  const good = file("JPEG 4:2:0"), damaged = good.slice();
+  const table = damaged.findIndex((byte, i) => byte === 0xff && damaged[i + 1] === 0xc4);
+  damaged.fill(0xff, table + 5, table + 8); // code lengths that no Huffman table has
+  for (let i = 0; i < 400; i++) await assert.rejects(Image.load(damaged), ImageError);
+  assert.equal((await Image.load(good)).width, 29);
 });
 
 Deno.test("Image.load calls a missing file by its name", async () => {

@@ -6,10 +6,11 @@ import { matMul } from "../graph/ops/linalg.ts";
 import { argMax } from "../graph/ops/reduce.ts";
 import { scope } from "../graph/scope.ts";
 import type { Dim } from "../graph/shape.ts";
-import { constant, input, type Value } from "../graph/value.ts";
+import { constant, type Value } from "../graph/value.ts";
 import type { TensorSource } from "../weights/stored_tensor.ts";
 import type { ClipTextConfig } from "./clip_config.ts";
 import { clipLayers } from "./clip_layers.ts";
+import { GraphInputs } from "./graph_inputs.ts";
 import type { GraphModel, ModelOptions } from "./graph_model.ts";
 import { layerNorm, linear } from "./layers.ts";
 import { NetworkWeights } from "./network_weights.ts";
@@ -66,8 +67,9 @@ export function clipTextModel(
     );
   }
   const text = w.at("text_model");
-  const ids = input("input_ids", "int64", [shape.batch, shape.sequence]);
-  const { x, given } = embeddings(config, text.at("embeddings"), ids, shape, options);
+  const inputs = new GraphInputs(options);
+  const ids = inputs.take("input_ids", "int64", [shape.batch, shape.sequence]);
+  const x = embeddings(config, text.at("embeddings"), ids, inputs, shape, options);
   const states = clipLayers(cast(x, w.dtype), text.at("encoder"), config, {
     count: pooled ? config.layers : chosen,
     causal: true,
@@ -82,7 +84,7 @@ export function clipTextModel(
   }
   return {
     name: "text_encoder",
-    inputs: [ids, ...given, ...w.parameters],
+    inputs: [...inputs.list(), ...w.parameters],
     outputs,
     parameters: w.parameters,
     unexpected: w.unexpected((name) => isOfTheTop(name, config)),
@@ -102,9 +104,10 @@ function embeddings(
   { vocabSize, hiddenSize, positions }: ClipTextConfig,
   w: NetworkWeights,
   ids: Value,
+  inputs: GraphInputs,
   { sequence }: TextShape,
   { extraTokens = 0 }: ClipTextOptions,
-): { x: Value; given: Value[] } {
+): Value {
   if (sequence > positions) {
     throw new RangeError(
       `Cannot build the text encoder: the sequence is too long; ` +
@@ -118,13 +121,13 @@ function embeddings(
       constant(BigInt64Array.from({ length: sequence }, (_, i) => BigInt(i)), [1, sequence]),
       0,
     );
-    if (extraTokens === 0) return { x: add(gather(table, ids, 0), places), given: [] };
-    const extra = input("token_embeddings", "float32", [extraTokens, hiddenSize]);
+    if (extraTokens === 0) return add(gather(table, ids, 0), places);
+    const extra = inputs.take("token_embeddings", "float32", [extraTokens, hiddenSize]);
     // Each table is asked for a row that it has; the other's answer is then thrown away.
     const known = gather(table, min(ids, vocabSize - 1), 0);
     const added = gather(cast(extra, w.dtype), max(sub(ids, vocabSize), 0), 0);
     const isKnown = unsqueeze(less(ids, vocabSize), [2]);
-    return { x: add(where(isKnown, known, added), places), given: [extra] };
+    return add(where(isKnown, known, added), places);
   });
 }
 

@@ -4,10 +4,11 @@ import { concat, slice } from "../graph/ops/join.ts";
 import { expandLike, reshape, squeeze } from "../graph/ops/movement.ts";
 import { scope } from "../graph/scope.ts";
 import type { Dim } from "../graph/shape.ts";
-import { input, type Value } from "../graph/value.ts";
+import type { Value } from "../graph/value.ts";
 import type { TensorSource } from "../weights/stored_tensor.ts";
 import type { ClipVisionConfig } from "./clip_config.ts";
 import { clipLayers } from "./clip_layers.ts";
+import { GraphInputs } from "./graph_inputs.ts";
 import type { GraphModel, ModelOptions } from "./graph_model.ts";
 import { conv2d, layerNorm, linear } from "./layers.ts";
 import { NetworkWeights } from "./network_weights.ts";
@@ -34,7 +35,8 @@ export function clipVisionModel(
   const w = NetworkWeights.of("the image encoder", source, options);
   const vision = w.at("vision_model");
   const { imageSize: side, channels } = config;
-  const pixels = input("pixel_values", "float32", [batch, channels, side, side]);
+  const inputs = new GraphInputs(options);
+  const pixels = inputs.take("pixel_values", "float32", [batch, channels, side, side]);
   const x = patches(cast(pixels, w.dtype), vision.at("embeddings"), config);
   // The checkpoints' own spelling.
   const normed = layerNorm(x, vision.at("pre_layrnorm"), config.normEpsilon);
@@ -47,7 +49,7 @@ export function clipVisionModel(
   const embeds = linear(pooled, w.at("visual_projection"), config.projectionDim, { bias: false });
   return {
     name: "image_encoder",
-    inputs: [pixels, ...w.parameters],
+    inputs: [...inputs.list(), ...w.parameters],
     outputs: {
       image_embeds: cast(embeds, "float32"),
       ...(options.penultimate ? { penultimate: cast(states.at(-2)!, "float32") } : {}),

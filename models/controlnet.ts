@@ -5,14 +5,15 @@ import { expandLike, flip } from "../graph/ops/movement.ts";
 import { reduceMean } from "../graph/ops/reduce.ts";
 import { scope } from "../graph/scope.ts";
 import { fixed } from "../graph/shape.ts";
-import { input, type Value } from "../graph/value.ts";
+import type { Value } from "../graph/value.ts";
 import type { TensorSource } from "../weights/stored_tensor.ts";
 import type { ControlNetConfig } from "./controlnet_config.ts";
+import { GraphInputs } from "./graph_inputs.ts";
 import type { GraphModel, ModelOptions } from "./graph_model.ts";
 import { conv2d } from "./layers.ts";
 import { NetworkWeights } from "./network_weights.ts";
 import { downResidual, downTrunk, MID_RESIDUAL } from "./unet.ts";
-import { conditionedInputs, type UNetShape } from "./unet_conditioning.ts";
+import { conditionedSample, type UNetShape } from "./unet_conditioning.ts";
 
 /** How a ControlNet is built. */
 export interface ControlNetOptions extends ModelOptions {
@@ -33,15 +34,16 @@ export function controlNet(
   options: ControlNetOptions = {},
 ): GraphModel {
   const w = NetworkWeights.of("the ControlNet", source, options);
-  const given = conditionedInputs(config, w, shape);
+  const inputs = new GraphInputs(options);
+  const given = conditionedSample(config, w, inputs, shape);
   const factor = 2 ** (config.conditioningOutChannels.length - 1);
-  const control = input("controlnet_cond", "float32", [
+  const control = inputs.take("controlnet_cond", "float32", [
     shape.batch,
     config.conditioningChannels,
     shape.height * factor,
     shape.width * factor,
   ]);
-  const scale = input("conditioning_scale", "float32", [1]);
+  const scale = inputs.take("conditioning_scale", "float32", [1]);
 
   const channels = config.downBlocks[0]!.channels;
   const hint = controlEmbedding(config, cast(control, w.dtype), w.at("controlnet_cond_embedding"));
@@ -62,7 +64,7 @@ export function controlNet(
   ]);
   return {
     name: "controlnet",
-    inputs: [...given.inputs, control, scale, ...w.parameters],
+    inputs: [...inputs.list(), ...w.parameters],
     outputs,
     parameters: w.parameters,
     unexpected: w.unexpected(),

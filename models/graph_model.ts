@@ -34,6 +34,11 @@ export interface ModelOptions {
    * its inputs and outputs, which stay float32, and computes timestep embeddings in float32.
    */
   readonly dtype?: "float32" | "float16";
+  /**
+   * Values of another graph in place of inputs, by the inputs' names: so that networks compose into
+   * one graph, through which a loss can be differentiated.
+   */
+  readonly values?: Readonly<Record<string, Value>>;
   /** Weights, by checkpoint name, that become inputs of the graph: what training changes. */
   readonly parameter?: (name: string) => boolean;
   /**

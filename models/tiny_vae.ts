@@ -6,10 +6,11 @@ import { add, div, mul, sub } from "../graph/ops/arithmetic.ts";
 import { cast, relu, tanh } from "../graph/ops/elementwise.ts";
 import { resizeNearest } from "../graph/ops/resize.ts";
 import { scope } from "../graph/scope.ts";
-import { input, type Value } from "../graph/value.ts";
+import type { Value } from "../graph/value.ts";
 import type { TensorSource } from "../weights/stored_tensor.ts";
 import type { ConfigJson } from "./config_reader.ts";
 import { ConfigReader } from "./config_reader.ts";
+import { GraphInputs } from "./graph_inputs.ts";
 import type { GraphModel, ModelOptions } from "./graph_model.ts";
 import { conv2d } from "./layers.ts";
 import { NetworkWeights } from "./network_weights.ts";
@@ -72,13 +73,14 @@ export function tinyVaeDecoder(
   options: ModelOptions = {},
 ): GraphModel {
   const w = NetworkWeights.of("the tiny VAE decoder", source, options);
-  const latents = input("latents", "float32", [batch, config.latentChannels, height, width]);
+  const inputs = new GraphInputs(options);
+  const latents = inputs.take("latents", "float32", [batch, config.latentChannels, height, width]);
   const raw = add(div(latents, config.scalingFactor), config.shiftFactor);
   const clamped = mul(tanh(div(raw, 3)), 3);
   const h = decoder(cast(clamped, w.dtype), w.at("decoder"), config);
   return {
     name: "tiny_vae_decoder",
-    inputs: [latents, ...w.parameters],
+    inputs: [...inputs.list(), ...w.parameters],
     outputs: { image: sub(mul(cast(h, "float32"), 2), 1) },
     parameters: w.parameters,
     unexpected: w.unexpected((name) => name.startsWith("encoder.")),
@@ -98,11 +100,12 @@ export function tinyVaeEncoder(
   const w = NetworkWeights.of("the tiny VAE encoder", source, options);
   const { factor, scalingFactor, shiftFactor } = config;
   const size = [height * factor, width * factor] as const;
-  const image = input("image", "float32", [batch, config.inChannels, ...size]);
+  const inputs = new GraphInputs(options);
+  const image = inputs.take("image", "float32", [batch, config.inChannels, ...size]);
   const h = encoder(cast(div(add(image, 1), 2), w.dtype), w.at("encoder"), config);
   return {
     name: "tiny_vae_encoder",
-    inputs: [image, ...w.parameters],
+    inputs: [...inputs.list(), ...w.parameters],
     outputs: { latents: mul(sub(cast(h, "float32"), shiftFactor), scalingFactor) },
     parameters: w.parameters,
     unexpected: w.unexpected((name) => name.startsWith("decoder.")),

@@ -1,13 +1,14 @@
 import { silu } from "../graph/ops/activation.ts";
 import { add, mul, sub } from "../graph/ops/arithmetic.ts";
 import { cast } from "../graph/ops/elementwise.ts";
-import { input, type Value } from "../graph/value.ts";
+import type { Value } from "../graph/value.ts";
 import type { TensorSource } from "../weights/stored_tensor.ts";
+import { GraphInputs } from "./graph_inputs.ts";
 import type { GraphModel, ModelOptions } from "./graph_model.ts";
 import { conv2d, groupNorm } from "./layers.ts";
 import { NetworkWeights } from "./network_weights.ts";
 import { downBlock, midBlock, upBlock } from "./unet_blocks.ts";
-import { type ConditionedInputs, conditionedInputs, type UNetShape } from "./unet_conditioning.ts";
+import { type ConditionedSample, conditionedSample, type UNetShape } from "./unet_conditioning.ts";
 import type { UNetConfig, UNetTrunkConfig } from "./unet_config.ts";
 
 /** Names of the ControlNet's outputs and of the U-Net's inputs for them. */
@@ -24,7 +25,7 @@ export interface UNetOptions extends ModelOptions {
 /**
  * The U-Net (diffusers UNet2DConditionModel; arXiv:2112.10752). Inputs: `sample` [B, C, h, w]
  * scaled by the scheduler, `timestep` [B] (may be fractional), `encoder_hidden_states` [B, S, D],
- * and what `conditionedInputs` adds for SDXL, LCM and the x4 upscaler. Output: `noise_prediction`
+ * and what `conditionedSample` adds for SDXL, LCM and the x4 upscaler. Output: `noise_prediction`
  * [B, C', h, w] (or v, or the sample: as it was trained). Any latent size works, also odd ones.
  * Throws ModelFormatError when the weights do not fit the config.
  */
@@ -35,18 +36,15 @@ export function unet(
   options: UNetOptions = {},
 ): GraphModel {
   const w = NetworkWeights.of("the U-Net", source, options);
-  const given = conditionedInputs(config, w, shape);
-  const inputs = [...given.inputs];
+  const inputs = new GraphInputs(options);
+  const given = conditionedSample(config, w, inputs, shape);
 
   const trunk = downTrunk(firstConvolution(config, w, given), w, given);
   let { h } = trunk;
   let skips = trunk.skips;
   if (options.controlResiduals) {
-    const residual = (name: string, like: Value) => {
-      const value = input(name, "float32", like.shape);
-      inputs.push(value);
-      return cast(value, w.dtype);
-    };
+    const residual = (name: string, like: Value) =>
+      cast(inputs.take(name, "float32", like.shape), w.dtype);
     skips = skips.map((skip, i) => add(skip, residual(downResidual(i), skip)));
     h = add(h, residual(MID_RESIDUAL, h));
   }
@@ -57,7 +55,7 @@ export function unet(
   h = conv2d(h, w.at("conv_out"), config.outChannels, { kernel: config.convOutKernel });
   return {
     name: "unet",
-    inputs: [...inputs, ...w.parameters],
+    inputs: [...inputs.list(), ...w.parameters],
     outputs: { noise_prediction: cast(h, "float32") },
     parameters: w.parameters,
     unexpected: w.unexpected(),
@@ -67,7 +65,7 @@ export function unet(
 function firstConvolution(
   config: UNetConfig,
   w: NetworkWeights,
-  { sample }: ConditionedInputs,
+  { sample }: ConditionedSample,
 ): Value {
   const centered = config.centerInput ? sub(mul(sample, 2), 1) : sample;
   return conv2d(cast(centered, w.dtype), w.at("conv_in"), config.downBlocks[0]!.channels, {
@@ -82,7 +80,7 @@ function firstConvolution(
 export function downTrunk(
   first: Value,
   w: NetworkWeights,
-  given: ConditionedInputs & { readonly config: UNetTrunkConfig },
+  given: ConditionedSample & { readonly config: UNetTrunkConfig },
 ): { h: Value; skips: Value[] } {
   let h = first;
   const skips = [first];

@@ -5,7 +5,8 @@ import { gather } from "../graph/ops/indexing.ts";
 import { concat } from "../graph/ops/join.ts";
 import { reshape } from "../graph/ops/movement.ts";
 import type { Dim } from "../graph/shape.ts";
-import { input, type Value } from "../graph/value.ts";
+import type { Value } from "../graph/value.ts";
+import type { GraphInputs } from "./graph_inputs.ts";
 import type { NetworkWeights } from "./network_weights.ts";
 import { embeddingMlp, sinusoid } from "./timestep_embedding.ts";
 import type { Conditioning } from "./unet_blocks.ts";
@@ -23,47 +24,41 @@ export interface UNetShape {
   readonly sequence: number;
 }
 
-/** The graph inputs that the U-Net and the ControlNet share, and what is made of them. */
-export interface ConditionedInputs extends Conditioning {
+/** The sample, and what the inputs beside it become. */
+export interface ConditionedSample extends Conditioning {
   readonly sample: Value;
-  readonly inputs: readonly Value[];
 }
 
 /**
- * Makes the inputs `sample` [B, C, h, w], `timestep` [B] and `encoder_hidden_states` [B, S, D]; for
+ * Takes the inputs that the U-Net and the ControlNet share: `sample` [B, C, h, w], `timestep` [B] and `encoder_hidden_states` [B, S, D]; for
  * SDXL `text_embeds` [B, n] and `time_ids` [B, 6]; for the x4 upscaler `class_labels` int64 [B];
  * for distilled LCM models `timestep_cond` [B, m]; and from them the embedding of the timestep.
  */
-export function conditionedInputs(
+export function conditionedSample(
   config: UNetTrunkConfig & { readonly timeCondDim?: number | undefined },
   w: NetworkWeights,
+  inputs: GraphInputs,
   { batch, height, width, sequence }: UNetShape,
-): ConditionedInputs {
+): ConditionedSample {
   const crossDim = config.downBlocks.at(-1)!.crossAttentionDim;
-  const sample = input("sample", "float32", [batch, config.inChannels, height, width]);
-  const timestep = input("timestep", "float32", [batch]);
-  const context = input("encoder_hidden_states", "float32", [batch, sequence, crossDim]);
-  const inputs = [sample, timestep, context];
-
+  const sample = inputs.take("sample", "float32", [batch, config.inChannels, height, width]);
+  const timestep = inputs.take("timestep", "float32", [batch]);
+  const context = inputs.take("encoder_hidden_states", "float32", [batch, sequence, crossDim]);
   const condition = config.timeCondDim === undefined
     ? undefined
-    : input("timestep_cond", "float32", [batch, config.timeCondDim]);
-  if (condition !== undefined) inputs.push(condition);
+    : inputs.take("timestep_cond", "float32", [batch, config.timeCondDim]);
   const waves = sinusoid(timestep, config.downBlocks[0]!.channels, config);
   let time = embeddingMlp(waves, w.at("time_embedding"), config.timeEmbedDim, condition);
 
   if (config.classEmbeddings !== undefined) {
-    const labels = input("class_labels", "int64", [batch]);
-    inputs.push(labels);
+    const labels = inputs.take("class_labels", "int64", [batch]);
     const table = w.tensor("class_embedding.weight", [config.classEmbeddings, config.timeEmbedDim]);
     time = add(time, gather(table, labels, 0));
   }
   if (config.textTime !== undefined) {
-    const { embedding, given } = textTimeEmbedding(config, config.textTime, w, batch);
-    inputs.push(...given);
-    time = add(time, embedding);
+    time = add(time, textTimeEmbedding(config, config.textTime, w, inputs, batch));
   }
-  return { config, sample, inputs, time: silu(time), context: cast(context, w.dtype) };
+  return { config, sample, time: silu(time), context: cast(context, w.dtype) };
 }
 
 /**
@@ -74,13 +69,13 @@ function textTimeEmbedding(
   config: UNetTrunkConfig,
   { timeDim, inputDim }: NonNullable<UNetTrunkConfig["textTime"]>,
   w: NetworkWeights,
+  inputs: GraphInputs,
   batch: Dim,
-): { embedding: Value; given: Value[] } {
+): Value {
   const ids = 6;
-  const text = input("text_embeds", "float32", [batch, inputDim - ids * timeDim]);
-  const timeIds = input("time_ids", "float32", [batch, ids]);
+  const text = inputs.take("text_embeds", "float32", [batch, inputDim - ids * timeDim]);
+  const timeIds = inputs.take("time_ids", "float32", [batch, ids]);
   const waves = sinusoid(reshape(timeIds, [-1]), timeDim, config);
   const both = concat([text, reshape(waves, [batch, ids * timeDim])], 1);
-  const embedding = embeddingMlp(both, w.at("add_embedding"), config.timeEmbedDim);
-  return { embedding, given: [text, timeIds] };
+  return embeddingMlp(both, w.at("add_embedding"), config.timeEmbedDim);
 }

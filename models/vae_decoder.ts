@@ -3,8 +3,9 @@ import { add, div, mul } from "../graph/ops/arithmetic.ts";
 import { cast } from "../graph/ops/elementwise.ts";
 import { scope } from "../graph/scope.ts";
 import type { Dim } from "../graph/shape.ts";
-import { constant, input, type Value } from "../graph/value.ts";
+import { constant, type Value } from "../graph/value.ts";
 import type { TensorSource } from "../weights/stored_tensor.ts";
+import { GraphInputs } from "./graph_inputs.ts";
 import type { GraphModel, ModelOptions } from "./graph_model.ts";
 import { conv2d, groupNorm, upsample2d } from "./layers.ts";
 import { NetworkWeights } from "./network_weights.ts";
@@ -31,7 +32,8 @@ export function vaeDecoder(
   options: ModelOptions = {},
 ): GraphModel {
   const w = NetworkWeights.of("the VAE decoder", source, options);
-  const latents = input("latents", "float32", [batch, config.latentChannels, height, width]);
+  const inputs = new GraphInputs(options);
+  const latents = inputs.take("latents", "float32", [batch, config.latentChannels, height, width]);
   let h = cast(unscaled(latents, config), w.dtype);
   if (config.postQuantConv) {
     h = conv2d(h, w.at("post_quant_conv"), config.latentChannels, { kernel: 1 });
@@ -39,7 +41,7 @@ export function vaeDecoder(
   return {
     name: "vae_decoder",
     outputs: { image: cast(decoder(h, w.at("decoder"), config), "float32") },
-    inputs: [latents, ...w.parameters],
+    inputs: [...inputs.list(), ...w.parameters],
     parameters: w.parameters,
     unexpected: w.unexpected((name) => /^(encoder|quant_conv)\./.test(name)),
   };

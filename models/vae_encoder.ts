@@ -2,8 +2,9 @@ import { silu } from "../graph/ops/activation.ts";
 import { cast, clip } from "../graph/ops/elementwise.ts";
 import { split } from "../graph/ops/join.ts";
 import { scope } from "../graph/scope.ts";
-import { input, type Value } from "../graph/value.ts";
+import type { Value } from "../graph/value.ts";
 import type { TensorSource } from "../weights/stored_tensor.ts";
+import { GraphInputs } from "./graph_inputs.ts";
 import type { GraphModel, ModelOptions } from "./graph_model.ts";
 import { conv2d, groupNorm } from "./layers.ts";
 import { NetworkWeights } from "./network_weights.ts";
@@ -25,7 +26,8 @@ export function vaeEncoder(
 ): GraphModel {
   const w = NetworkWeights.of("the VAE encoder", source, options);
   const { factor, latentChannels } = config;
-  const image = input("image", "float32", [
+  const inputs = new GraphInputs(options);
+  const image = inputs.take("image", "float32", [
     batch,
     config.inChannels,
     height * factor,
@@ -36,7 +38,7 @@ export function vaeEncoder(
   const [mean, logvar] = split(cast(h, "float32"), [latentChannels, latentChannels], 1);
   return {
     name: "vae_encoder",
-    inputs: [image, ...w.parameters],
+    inputs: [...inputs.list(), ...w.parameters],
     outputs: { mean: mean!, logvar: clip(logvar!, -30, 20) },
     parameters: w.parameters,
     unexpected: w.unexpected((name) => /^(decoder|post_quant_conv)\./.test(name)),

@@ -52,7 +52,7 @@ async function inMemory(source: TensorSource): Promise<TensorSource> {
 }
 
 /** A session of `model`, whose weights are files' or in memory. */
-function session(model: GraphModel): Session {
+export function session(model: GraphModel): Session {
   const { bytes, externalRoot } = toOnnx({ ...model, inlineBytes: Infinity });
   return openRuntime().createSession(bytes, {
     intraOpThreads: 1,
@@ -62,26 +62,37 @@ function session(model: GraphModel): Session {
   });
 }
 
-/** Runs `model` on the inputs of golden case `name`, by the names of the graph's inputs. */
+/** Runs `model` on the inputs of golden case `name`; `batch` is the size of a named batch. */
 export async function runCase(
   model: GraphModel,
+  it: Golden,
+  name: string,
+  batch = 0,
+): Promise<Record<string, Float32Array>> {
+  using built = session(model);
+  return await runSession(built, it, name, batch);
+}
+
+/** Runs a session on the inputs of golden case `name`, by the names of the graph's inputs. */
+export async function runSession(
+  built: Session,
   { io }: Golden,
   name: string,
+  batch = 0,
 ): Promise<Record<string, Float32Array>> {
   const runtime = openRuntime();
-  using built = session(model);
   const feeds: Record<string, Tensor> = {};
   for (const info of built.inputs) {
     const stored = io.get(`${name}/${info.name}`);
     assert.ok(stored, `the golden case ${name} has no ${info.name}`);
-    // The goldens give one timestep for the whole batch.
-    const shape = info.shape.map(Number);
+    const shape = info.shape.map((size) => typeof size === "number" ? size : batch);
     if (info.dtype === "int64") {
       const ids = new BigInt64Array((await read(stored)).slice().buffer);
       feeds[info.name] = Tensor.from(runtime, "int64", ids, shape);
     } else {
       const values = await toFloat32(stored);
       const count = shape.reduce((a, b) => a * b, 1);
+      // The goldens give one timestep for the whole batch.
       const filled = values.length === 1 ? new Float32Array(count).fill(values[0]!) : values;
       feeds[info.name] = Tensor.from(runtime, "float32", filled, shape);
     }

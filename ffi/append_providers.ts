@@ -1,5 +1,5 @@
 import { type EpDevice, readDevices } from "./devices.ts";
-import { ProviderError } from "./errors.ts";
+import { OrtError, ProviderError } from "./errors.ts";
 import { cpath, cstring, CStrings } from "./memory.ts";
 import type { Native } from "./native.ts";
 import type { Provider } from "./providers.ts";
@@ -38,8 +38,16 @@ export function appendProviders(
 /** Says that a provider failed, and why. */
 export function providerError(provider: Provider, cause: unknown): ProviderError {
   if (cause instanceof ProviderError) return cause;
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  return new ProviderError(provider.name, reason, { cause });
+  return new ProviderError(provider.name, reasonOf(cause), { cause });
+}
+
+/** ONNX Runtime's text without the places in its source code that it begins with. */
+function reasonOf(cause: unknown): string {
+  if (!(cause instanceof OrtError)) return cause instanceof Error ? cause.message : String(cause);
+  const text = cause.detail.trim()
+    .replace(/^.*\[ONNXRuntimeError\] : \d+ : \w+ : /s, "")
+    .replace(/^\/\S+:\d+ .* was false\. /s, "");
+  return /[.!]$/.test(text) ? text : `${text}.`;
 }
 
 function append(native: Native, options: Deno.PointerObject, provider: Provider): void {

@@ -81,12 +81,15 @@ export class OrtError extends Error {
   readonly code: string;
   /** The C function that failed. */
   readonly operation: string;
+  /** ONNX Runtime's own text. */
+  readonly detail: string;
 
   constructor(code: number, operation: string, message: string) {
     const name = ORT_ERROR_CODES[code] ?? `code ${code}`;
     super(`Cannot ${operation}: ONNX Runtime answered ${name}: ${message}`);
     this.code = name;
     this.operation = operation;
+    this.detail = message;
   }
 }
 

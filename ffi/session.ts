@@ -5,6 +5,7 @@ import { addressOf, cstring } from "./memory.ts";
 import { type ModelMetadata, readMetadata } from "./metadata.ts";
 import type { Native } from "./native.ts";
 import type { ProviderError } from "./errors.ts";
+import { type PlacedNode, readPlacement } from "./placement.ts";
 import { RunCall } from "./run.ts";
 import type { RunSettings } from "./run_options.ts";
 import type { Tensor } from "./tensor.ts";
@@ -66,6 +67,14 @@ export class Session implements Disposable {
   /** What the model file says about itself. */
   get metadata(): ModelMetadata {
     return readMetadata(this.#native, this.#handle.pointer);
+  }
+
+  /**
+   * Which provider runs which operator; needs the option `recordPlacement`.
+   * @throws {LibraryVersionError} before ONNX Runtime 1.25.
+   */
+  get placement(): readonly PlacedNode[] {
+    return readPlacement(this.#native, this.#handle.pointer);
   }
 
   /**

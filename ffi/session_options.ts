@@ -3,6 +3,7 @@ import type { ProviderError } from "./errors.ts";
 import type { Handle, Resource } from "./handle.ts";
 import { cpath, cstring } from "./memory.ts";
 import type { Native } from "./native.ts";
+import { RECORD_PLACEMENT } from "./placement.ts";
 import { cpu, type Provider } from "./providers.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -49,6 +50,9 @@ export interface SessionOptions {
   readonly deterministic?: boolean;
   /** Write a trace to a file that begins with this path; see {@linkcode Session.endProfiling}. */
   readonly profile?: string;
+  /** Remember which provider runs which operator; see {@linkcode Session.placement}. */
+  readonly recordPlacement?: boolean;
+  /** How much the session says on standard error. */
   readonly logLevel?: LogLevel;
   /** The session's name in log lines. */
   readonly logId?: string;
@@ -137,11 +141,16 @@ function setRest(native: Native, pointer: Deno.PointerObject, options: SessionOp
   }
 }
 
-/** Without cpu() among the providers, ONNX Runtime must not give operators to the CPU silently. */
-function configOf({ config = {}, providers }: SessionOptions): Readonly<Record<string, string>> {
-  const alone = providers !== undefined && providers.length > 0 &&
-    !providers.some(({ via }) => via === "builtin");
-  return alone ? { "session.disable_cpu_ep_fallback": "1", ...config } : config;
+/** The config entries that the options imply, and those given, which win. */
+function configOf(options: SessionOptions): Readonly<Record<string, string>> {
+  const { config, providers = [], recordPlacement } = options;
+  // Without cpu() among the providers, ONNX Runtime must not give operators to the CPU silently.
+  const alone = providers.length > 0 && !providers.some(({ via }) => via === "builtin");
+  return {
+    ...(alone ? { "session.disable_cpu_ep_fallback": "1" } : {}),
+    ...(recordPlacement ? { [RECORD_PLACEMENT]: "1" } : {}),
+    ...config,
+  };
 }
 
 function addInitializers(

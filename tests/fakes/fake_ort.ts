@@ -2,6 +2,7 @@ import type { OrtApi, OrtApiNonblocking } from "../../ffi/api.ts";
 import { ORT_API } from "../../ffi/api_table.ts";
 import { codeOf, type DType } from "../../ffi/dtype.ts";
 import type { Library } from "../../ffi/library.ts";
+import { textAt } from "../../ffi/memory.ts";
 
 type Argument = Deno.PointerValue | BufferSource | number | bigint | boolean;
 
@@ -35,6 +36,8 @@ const KINDS: Readonly<Record<string, string>> = {
 export class FakeOrt {
   /** The names of the functions called, in order. */
   readonly calls: string[] = [];
+  /** Each call's arguments as text: C strings and arrays of them, in order; the rest is left out. */
+  readonly texts: string[][] = [];
   /** Objects that were made and not released, by address. */
   readonly alive = new Map<bigint, string>();
   /** Nonblocking calls wait for it before they do their work. */
@@ -83,6 +86,7 @@ export class FakeOrt {
   #call(name: string, parameters: readonly string[], args: Argument[]): unknown {
     this.calls.push(name);
     checkArguments(name, parameters, args);
+    this.texts.push(args.flatMap(textsIn));
     if (name.startsWith("Release")) return this.#release(name, args[0]);
     const failure = this.#failures.get(name);
     if (failure !== undefined) return this.#status(failure);
@@ -221,6 +225,15 @@ function checkArguments(name: string, parameters: readonly string[], args: Argum
     }
   });
   if (!fits) throw new TypeError(`${name}(${parameters}) was called with (${args})`);
+}
+
+/** The texts in one argument: bytes that end in zero, or an array of pointers to such. */
+function textsIn(argument: Argument): string[] {
+  if (argument instanceof Uint8Array && argument.at(-1) === 0) {
+    return [new TextDecoder().decode(argument.subarray(0, -1))];
+  }
+  if (!(argument instanceof BigUint64Array) || argument.some((each) => each < 0x10000n)) return [];
+  return Array.from(argument, (each) => textAt(Deno.UnsafePointer.create(each)));
 }
 
 function address(argument: Argument | undefined): bigint {

@@ -180,3 +180,15 @@ Deno.test("profiling writes a trace of the run", async () => {
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+Deno.test("placement tells which provider runs which operator", () => {
+  using session = ort().createSession(model("linear"), {
+    recordPlacement: true,
+    optimization: "disabled",
+  });
+  const nodes = session.placement.map(({ provider, operator }) => `${operator} on ${provider}`);
+  const cpu = "CPUExecutionProvider";
+  assert.deepEqual(nodes.sort(), [`Add on ${cpu}`, `Add on ${cpu}`, `MatMul on ${cpu}`]);
+  using silent = ort().createSession(model("linear"));
+  assert.throws(() => silent.placement, { name: "OrtError" });
+});

@@ -1,10 +1,8 @@
 import {
   arrayNames,
   bytesPerElement,
-  codeOf,
   type DataOf,
   type DType,
-  dtypeOf,
   holds,
   type TypedArray,
   viewOf,
@@ -14,12 +12,10 @@ import type { Native } from "./native.ts";
 import type { Runtime } from "./runtime.ts";
 import { checkShape, elementCount } from "./shape.ts";
 import { readStrings, writeStrings } from "./strings.ts";
+import { emptyValue, memoryOf, typeAndShape, valueOver } from "./tensor_value.ts";
 
 // An array taken from a tensor may outlive it, so the array's buffer keeps its tensor from being forgotten.
 const owners = new WeakMap<ArrayBufferLike, Tensor>();
-
-/** C wants some address even for no bytes. */
-const NOTHING = new Uint8Array(8);
 
 /**
  * An n-dimensional array that ONNX Runtime can read and write. Its memory is the caller's own array
@@ -112,19 +108,8 @@ export class Tensor<D extends DType = DType> implements Disposable {
     dtype: D,
     shape: readonly number[],
   ): Tensor<D> {
-    checkShape(shape, undefined, "elements");
-    if (elementCount(shape) * bytesPerElement(dtype) > Number.MAX_SAFE_INTEGER) {
-      throw new RangeError(`Cannot make a tensor of shape [${shape}]: it is too large.`);
-    }
     const { native } = runtime;
-    const dims = dimsOf(shape);
-    const pointer = native.pointer(
-      "CreateTensorAsOrtValue",
-      native.allocator,
-      dims,
-      shape.length,
-      codeOf(dtype),
-    );
+    const pointer = emptyValue(native, dtype, shape);
     const handle = native.own("Tensor", pointer, "ReleaseValue", { needs: [native.environment] });
     return new Tensor(native, handle, dtype, Object.freeze([...shape]));
   }
@@ -133,7 +118,7 @@ export class Tensor<D extends DType = DType> implements Disposable {
   static adopt(native: Native, pointer: Deno.PointerValue): Tensor {
     const handle = native.own("Tensor", pointer, "ReleaseValue", { needs: [native.environment] });
     try {
-      return new Tensor(native, handle, ...typeAndShape(native, handle));
+      return new Tensor(native, handle, ...typeAndShape(native, handle.pointer));
     } catch (error) {
       handle.dispose();
       throw error;
@@ -151,7 +136,8 @@ export class Tensor<D extends DType = DType> implements Disposable {
   }
 
   /**
-   * The elements, a live view and no copy. The array of an output is emptied when its tensor is disposed.
+   * The elements, a live view and no copy. The array of an output is emptied when its tensor is disposed,
+   * so give asynchronous APIs a copy (`data.slice()`): they would go on reading the freed memory.
    * @throws {DisposedError} after disposal.
    * @throws {TypeError} for strings, and for memory on a device.
    */
@@ -204,7 +190,7 @@ export class Tensor<D extends DType = DType> implements Disposable {
     return this.#handle.resource;
   }
 
-  /** Whether its memory and the other's share a byte, as far as JavaScript can tell. Used inside this folder. */
+  /** Whether it surely shares memory with the other. Used inside this folder. */
   overlaps(other: Tensor): boolean {
     const a = this.#given ?? this.#bytes, b = other.#given ?? other.#bytes;
     if (this as Tensor === other || a === undefined || b === undefined) {
@@ -229,32 +215,14 @@ export class Tensor<D extends DType = DType> implements Disposable {
   }
 
   static #over<D extends DType>(
-    runtime: Runtime,
+    { native }: Runtime,
     dtype: D,
     data: TypedArray,
     shape: readonly number[],
   ): Tensor<D> {
-    const { native } = runtime;
-    const size = bytesPerElement(dtype);
-    checkShape(shape, data.byteLength / size, `${dtype} elements`);
-    const { buffer } = data;
-    if (buffer instanceof ArrayBuffer ? buffer.resizable : buffer.growable) {
-      throw new TypeError(
-        "Cannot make a tensor over a resizable buffer: it could move. Copy it first.",
-      );
-    }
-    const memory = data.byteLength === 0 ? NOTHING : data;
-    const pointer = native.pointer(
-      "CreateTensorWithDataAsOrtValue",
-      native.cpuMemory.pointer,
-      Deno.UnsafePointer.of(memory as BufferSource),
-      data.byteLength,
-      dimsOf(shape),
-      shape.length,
-      codeOf(dtype),
-    );
+    const pointer = valueOver(native, dtype, data, shape);
     // The array may itself be a view of another tensor's memory.
-    const owner = owners.get(buffer);
+    const owner = owners.get(data.buffer);
     const handle = native.own("Tensor", pointer, "ReleaseValue", {
       needs: [native.environment, ...(owner === undefined ? [] : [owner.#handle.resource])],
       keeps: data,
@@ -268,49 +236,10 @@ export class Tensor<D extends DType = DType> implements Disposable {
         "Cannot view strings as bytes: the tensor's dtype is string. Use strings().",
       );
     }
-    checkOnCpu(this.#native, value);
-    const start = this.#native.pointer("GetTensorMutableData", value);
-    if (start === null || this.byteLength === 0) return new Uint8Array(0);
-    const buffer = Deno.UnsafePointerView.getArrayBuffer(start, this.byteLength);
+    const buffer = memoryOf(this.#native, value, this.byteLength);
     owners.set(buffer, this);
     return new Uint8Array(buffer);
   }
-}
-
-function typeAndShape(native: Native, value: Handle): [DType, readonly number[]] {
-  using info = native.own(
-    "TensorTypeAndShapeInfo",
-    native.pointer("GetTensorTypeAndShape", value.pointer),
-    "ReleaseTensorTypeAndShapeInfo",
-  );
-  const code = native.int("GetTensorElementType", info.pointer);
-  const dtype = dtypeOf(code);
-  if (dtype === undefined) {
-    throw new TypeError(
-      `Cannot read a tensor of ONNX element type ${code}: JavaScript has no array for it. ` +
-        "Add a Cast to the model.",
-    );
-  }
-  const rank = native.number("GetDimensionsCount", info.pointer);
-  const dims = new BigInt64Array(rank);
-  native.call("GetDimensions", info.pointer, dims, rank);
-  return [dtype, Object.freeze(Array.from(dims, Number))];
-}
-
-/** MemoryInfoGetDeviceType answers 0 for the CPU. */
-function checkOnCpu(native: Native, value: Deno.PointerObject): void {
-  const info = native.pointer("GetTensorMemoryInfo", value);
-  const device = new Int32Array(1);
-  native.api.MemoryInfoGetDeviceType(info, device);
-  if (device[0] !== 0) {
-    throw new TypeError(
-      "Cannot read the tensor's elements: they lie in a device's memory. Bind the output to the CPU.",
-    );
-  }
-}
-
-function dimsOf(shape: readonly number[]): BigInt64Array<ArrayBuffer> {
-  return BigInt64Array.from(shape, BigInt);
 }
 
 function kindOf(data: unknown): string {

@@ -169,7 +169,7 @@ Deno.test("networks compose into one graph that has a derivative to a token's em
     inputs: [ids, embedding, ...network.inputs],
     outputs: { loss, derivative },
   };
-  using built = session(model);
+  using built = await session(model);
   const at = async (embedding: Float32Array) => {
     const given = withInputs(it, "8x8", {
       input_ids: [BigInt64Array.from({ length: 22 }, (_, i) => i % 11 === 3 ? 60n : 7n), [2, 11]],

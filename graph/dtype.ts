@@ -1,7 +1,23 @@
 /** Element types of tensors, their ONNX codes and sizes, and numbers written as their bytes. */
 
+/** The element type of a tensor. */
+export type DType =
+  | "float32"
+  | "float16"
+  | "bfloat16"
+  | "float64"
+  | "int8"
+  | "uint8"
+  | "int16"
+  | "uint16"
+  | "int32"
+  | "uint32"
+  | "int64"
+  | "uint64"
+  | "bool";
+
 /** `[TensorProto.DataType code, bytes an element]` (onnx.proto). */
-const TABLE = {
+const TABLE: Readonly<Record<DType, readonly [code: number, bytes: number]>> = {
   float32: [1, 4],
   uint8: [2, 1],
   int8: [3, 1],
@@ -15,10 +31,7 @@ const TABLE = {
   uint32: [12, 4],
   uint64: [13, 8],
   bfloat16: [16, 2],
-} as const;
-
-/** The element type of a tensor. */
-export type DType = keyof typeof TABLE;
+};
 
 /** Any array of numbers that can become a constant. */
 export type NumericArray =

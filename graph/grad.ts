@@ -16,6 +16,7 @@ import { reduceSum, zeros } from "./ops/reduce.ts";
 
 /** A derivative was asked through an operation that has no rule for it. */
 export class GradientError extends Error {
+  /** The class name. */
   override readonly name = "GradientError";
   /** `op`: the operation's ONNX type; `at`: the scope where it was made. */
   constructor(readonly op: string, readonly at: string, why: string, options?: ErrorOptions) {

@@ -3,15 +3,19 @@ export { type DType, dtypes, type NumericArray } from "./dtype.ts";
 export { type Dim, type Shape, ShapeError } from "./shape.ts";
 export {
   constant,
+  type ConstantNode,
   initializer,
+  type InitializerNode,
   type InitializerSource,
   input,
+  type InputNode,
+  type Inputs,
   type Node,
   type OpNode,
   type TensorType,
   Value,
 } from "./value.ts";
-export { type Attributes, type OpDef } from "./op.ts";
+export type { AttributeKind, Attributes, Cotangents, OpDef, TypesOf, Vjp } from "./op.ts";
 export { scope } from "./scope.ts";
 export { type Lowering, lowering } from "./lowering.ts";
 export { grad, GradientError } from "./grad.ts";
@@ -21,7 +25,15 @@ export {
   type OnnxOptions,
   toOnnx,
 } from "./onnx_write.ts";
-export { OnnxFormatError, type OnnxGraph, type OnnxNode, readOnnx } from "./onnx_read.ts";
+export {
+  type OnnxAttribute,
+  OnnxFormatError,
+  type OnnxGraph,
+  type OnnxInitializer,
+  type OnnxNode,
+  type OnnxValue,
+  readOnnx,
+} from "./onnx_read.ts";
 export { leaves, reachable } from "./reachable.ts";
 export * from "./ops/activation.ts";
 export * from "./ops/arithmetic.ts";

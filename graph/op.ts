@@ -16,8 +16,8 @@ export type TypesOf<I extends Inputs> = {
 /** A cotangent for each input, or null where none flows. */
 export type Cotangents = readonly (Value | null | undefined)[];
 
-/** Holds the rule's type; written as a method so that rules of all ops fit one table. */
-interface Vjp<I extends Inputs, A extends object> {
+/** The type of a derivative rule; written as a method so that rules of all ops fit one table. */
+export interface Vjp<I extends Inputs, A extends object> {
   /**
    * From the cotangent of the first output (`all`: of every output) to one for each input. It may have
    * the broadcast shape: the reverse pass sums it back to the input's.

@@ -8,6 +8,7 @@ export type Shape = readonly Dim[];
 
 /** An operation was given shapes that it cannot take. */
 export class ShapeError extends Error {
+  /** The class name. */
   override readonly name = "ShapeError";
   /** `op`: the operation; `shapes`: what it was given; `why`: what is wrong and what to do. */
   constructor(readonly op: string, readonly shapes: readonly Shape[], why: string) {

@@ -9,7 +9,9 @@ import { type Dim, elementCount, formatShape, type Shape } from "./shape.ts";
 
 /** Element type and sizes of a tensor. */
 export interface TensorType {
+  /** Element type. */
   readonly dtype: DType;
+  /** Sizes, outermost first. */
   readonly shape: Shape;
 }
 
@@ -32,20 +34,27 @@ export type InitializerSource =
 
 /** A graph input, fed at every run. */
 export interface InputNode {
+  /** Tells nodes apart. */
   readonly kind: "input";
+  /** Its name in the model. */
   readonly name: string;
 }
 
 /** A small tensor written into the graph. */
 export interface ConstantNode {
+  /** Tells nodes apart. */
   readonly kind: "constant";
+  /** Little-endian elements. */
   readonly data: Uint8Array;
 }
 
 /** A named weight. */
 export interface InitializerNode {
+  /** Tells nodes apart. */
   readonly kind: "initializer";
+  /** Its name in the checkpoint. */
   readonly name: string;
+  /** Where its bytes are. */
   readonly source: InitializerSource;
 }
 
@@ -54,10 +63,15 @@ export type Inputs = readonly (Value | undefined)[];
 
 /** An operation applied to values. */
 export interface OpNode<I extends Inputs = Inputs, A extends object = Attributes> {
+  /** Tells nodes apart. */
   readonly kind: "op";
+  /** Which operation. */
   readonly op: OpDef<I, A>;
+  /** What it is applied to. */
   readonly inputs: I;
+  /** Its options. */
   readonly attributes: A;
+  /** What it makes. */
   readonly outputs: readonly Value[];
   /** The `scope` path at the time it was made. */
   readonly scope: string;

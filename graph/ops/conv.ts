@@ -9,10 +9,13 @@ import { reduceSum } from "./reduce.ts";
 
 /** Options of a convolution; a number stands for the same on every axis and side. */
 export interface ConvOptions {
+  /** Places from one position of the kernel to the next; default 1. */
   readonly strides?: number | readonly number[];
   /** ONNX order: all begins, then all ends ([top, left, bottom, right]). */
   readonly pads?: number | readonly number[];
+  /** Places from one element of the kernel to the next; default 1. */
   readonly dilations?: number | readonly number[];
+  /** Groups of channels that do not mix; default 1. */
   readonly group?: number;
 }
 

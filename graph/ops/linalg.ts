@@ -47,9 +47,13 @@ export function matMul(a: Value, b: Value): Value {
 
 /** Options of a 2-D product: `alpha * a' @ b' + beta * c`, transposed where asked. */
 export interface GemmOptions {
+  /** Transposes `a`. */
   readonly transA?: boolean;
+  /** Transposes `b`. */
   readonly transB?: boolean;
+  /** Factor of the product; default 1. */
   readonly alpha?: number;
+  /** Factor of `c`; default 1. */
   readonly beta?: number;
 }
 

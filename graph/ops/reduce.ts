@@ -7,9 +7,11 @@ import { cast, exp } from "./elementwise.ts";
 import { div, equal, mul, sub } from "./arithmetic.ts";
 import { expand, reshape } from "./movement.ts";
 
-/** Axes to reduce (default: all), and whether they stay with size 1 (default: no). */
+/** Options of a reduction. */
 export interface ReduceOptions {
+  /** What to reduce over; default: all. */
   readonly axes?: readonly number[];
+  /** Keeps the reduced axes with size 1; default false. */
   readonly keepDims?: boolean;
 }
 

@@ -5,6 +5,9 @@ import { Tensor } from "../../ffi/tensor.ts";
 import type { DType, NumericArray, Value } from "../../graph/mod.ts";
 import { toOnnx } from "../../graph/mod.ts";
 
+// Opened before any test, so that no test is blamed for a library that stays loaded.
+const runtime = openRuntime();
+
 /** A result: what ONNX Runtime says it is, and its elements as numbers. */
 export interface Result {
   dtype: DType;
@@ -24,7 +27,6 @@ export function runModel(
   feeds: Readonly<Record<string, Feed & { dtype: DType }>>,
   options: SessionOptions = {},
 ): Record<string, Result> {
-  const runtime = openRuntime();
   using session = runtime.createSession(bytes, { intraOpThreads: 1, ...options });
   const tensors: Record<string, Tensor> = {};
   for (const { name } of session.inputs) {

@@ -2,9 +2,13 @@
  * The one loop that runs every plan.
  * @module
  */
+import { checkFinite, checkLength } from "./checks.ts";
 import { clip, type Clipping } from "./clipping.ts";
 import { combine, type Registers } from "./combine.ts";
+import { denoiseAdaptively } from "./denoise_adaptively.ts";
 import type { Plan, Stage } from "./plan.ts";
+
+export { NotFiniteError } from "./checks.ts";
 
 /** Asks the network; `input` is reused by the next call, the answer is read before it. */
 export type Predict = (
@@ -38,18 +42,6 @@ export interface DenoiseOptions {
   readonly batch?: number;
 }
 
-/** The sample stopped being finite numbers; `index`, `timestep` and `sigma` say where. */
-export class NotFiniteError extends Error {
-  override readonly name = "NotFiniteError";
-  constructor(readonly index: number, readonly stage: Stage, count: number, part: string) {
-    super(
-      `Cannot denoise step ${index + 1} of ${count} (timestep ${stage.timestep}, sigma ` +
-        `${stage.sigma}): ${part} not finite; got NaN or Infinity, expected numbers. ` +
-        `Half precision overflows in some models: run the network in float32.`,
-    );
-  }
-}
-
 /**
  * Runs `plan` on `latents` (Float32Array, any shape flattened), in place.
  *
@@ -66,6 +58,10 @@ export async function* denoise(
   { signal, batch = 1 }: DenoiseOptions = {},
 ): AsyncGenerator<DenoisingStep, void, void> {
   const { stages } = plan;
+  if (plan.adaptive) {
+    yield* denoiseAdaptively(plan.adaptive, latents, predict, { ...(signal ? { signal } : {}) });
+    return;
+  }
   if (noise === undefined && stages.some((stage) => stage.next.noise)) {
     throw new TypeError(
       `Cannot denoise: ${plan.scheduler} adds fresh noise; got no noise source, expected a ` +
@@ -83,10 +79,7 @@ export async function* denoise(
     signal?.throwIfAborted();
     checkLength(output, latents, stage);
     advance(registers, stage, output, noise, plan.clipping, batch);
-    if (!allFinite(latents)) {
-      const part = allFinite(output) ? "the sample is" : "the network's output is";
-      throw new NotFiniteError(index, stage, stages.length, part);
-    }
+    checkFinite(latents, output, stage, index, stages.length);
     stepBegins = stage.advance;
     const { timestep, sigma } = stage;
     const { denoised } = registers;
@@ -135,19 +128,4 @@ function allocate({ stages }: Plan, sample: Float32Array): Registers {
     history: vectors(depth),
     draws: vectors(Math.max(...stages.map((stage) => stage.next.noise?.length ?? 0))),
   };
-}
-
-function checkLength(output: Float32Array, sample: Float32Array, stage: Stage): void {
-  if (output.length === sample.length) return;
-  throw new RangeError(
-    `Cannot denoise at timestep ${stage.timestep}: the network's output has another size than ` +
-      `the sample; got ${output.length} values, expected ${sample.length}. ` +
-      `Networks that also predict a variance need that half cut off.`,
-  );
-}
-
-function allFinite(values: Float32Array): boolean {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i]! * 0;
-  return sum === 0;
 }

@@ -1,5 +1,8 @@
-import type { SchedulerName } from "./recipes/all.ts";
-import { RECIPES } from "./recipes/all.ts";
+/**
+ * Schedulers by every name that users know them by.
+ * @module
+ */
+import { RECIPES, type SchedulerName } from "./recipes/all.ts";
 import type { Settings } from "./settings.ts";
 
 /** A scheduler found by one of its names, and what the name says about its options. */
@@ -8,9 +11,156 @@ export interface NamedScheduler {
   readonly overrides: Partial<Settings>;
 }
 
-/** stub until all names land */
+type Alias = readonly [SchedulerName, Partial<Settings>?];
+
+const SDE = { algorithmType: "sde-dpmsolver++" } as const;
+
+/**
+ * Sampler names of A1111, ComfyUI and stable-diffusion.cpp, in the spelling that `normalise` makes
+ * of them: lower case letters and digits, "pp" for "++".
+ */
+const ALIASES: Record<string, Alias> = {
+  euler: ["EulerDiscreteScheduler"],
+  eulera: ["EulerAncestralDiscreteScheduler"],
+  eulerancestral: ["EulerAncestralDiscreteScheduler"],
+  heun: ["HeunDiscreteScheduler"],
+  lms: ["LMSDiscreteScheduler"],
+  klms: ["LMSDiscreteScheduler"],
+  dpm2: ["KDPM2DiscreteScheduler"],
+  dpm2a: ["KDPM2AncestralDiscreteScheduler"],
+  dpm2ancestral: ["KDPM2AncestralDiscreteScheduler"],
+  dpmpp1s: ["DPMSolverSinglestepScheduler", { solverOrder: 1 }],
+  dpmpp2s: ["DPMSolverSinglestepScheduler"],
+  dpmpp3s: ["DPMSolverSinglestepScheduler", { solverOrder: 3 }],
+  dpmpp2sa: ["DPMPP2SAncestral"],
+  dpmpp2sancestral: ["DPMPP2SAncestral"],
+  dpmpp2m: ["DPMSolverMultistepScheduler"],
+  // The refined exponential solver's two-step form has the same weights.
+  resmultistep: ["DPMSolverMultistepScheduler", { solverType: "heun" }],
+  dpmpp2msde: ["DPMSolverMultistepScheduler", SDE],
+  dpmpp2msdegpu: ["DPMSolverMultistepScheduler", SDE],
+  dpmpp2msdeheun: ["DPMSolverMultistepScheduler", { ...SDE, solverType: "heun" }],
+  dpmpp2msdeheungpu: ["DPMSolverMultistepScheduler", { ...SDE, solverType: "heun" }],
+  dpmpp3m: ["DPMSolverMultistepScheduler", { solverOrder: 3 }],
+  dpmpp3msde: ["DPMPP3MSDE"],
+  dpmpp3msdegpu: ["DPMPP3MSDE"],
+  dpmppsde: ["DPMSolverSDEScheduler"],
+  dpmppsdegpu: ["DPMSolverSDEScheduler"],
+  dpmadaptive: ["DPMAdaptive"],
+  restart: ["Restart"],
+  ddim: ["DDIMScheduler"],
+  ddimtrailing: ["DDIMScheduler", { timestepSpacing: "trailing" }],
+  ddpm: ["DDPMScheduler"],
+  pndm: ["PNDMScheduler"],
+  plms: ["PNDMScheduler", { skipPrkSteps: true }],
+  unipc: ["UniPCMultistepScheduler"],
+  unipcbh1: ["UniPCMultistepScheduler", { solverType: "bh1" }],
+  unipcbh2: ["UniPCMultistepScheduler", { solverType: "bh2" }],
+  deis: ["DEISMultistepScheduler"],
+  ipndm: ["IPNDMSigma"],
+  lcm: ["LCMScheduler"],
+  tcd: ["TCDScheduler"],
+  // diffusers' short words, as its documentation uses them.
+  dpm: ["DPMSolverMultistepScheduler"],
+  dpmsolver: ["DPMSolverMultistepScheduler"],
+  dpmsolverpp: ["DPMSolverMultistepScheduler"],
+  dpmsingle: ["DPMSolverSinglestepScheduler"],
+  kdpm2: ["KDPM2DiscreteScheduler"],
+  kdpm2a: ["KDPM2AncestralDiscreteScheduler"],
+  kdpm2ancestral: ["KDPM2AncestralDiscreteScheduler"],
+};
+
+/** Schedule types that A1111 and others append to a sampler's name. */
+const SCHEDULES: Record<string, Partial<Settings>> = {
+  karras: { sigmaSchedule: "karras" },
+  exponential: { sigmaSchedule: "exponential" },
+  polyexponential: { sigmaSchedule: "polyexponential" },
+  beta: { sigmaSchedule: "beta" },
+  simple: { sigmaSchedule: "simple" },
+  sgmuniform: { sigmaSchedule: "sgm_uniform" },
+  kloptimal: { sigmaSchedule: "kl_optimal" },
+  alignyoursteps: { sigmaSchedule: "ays" },
+  ays: { sigmaSchedule: "ays" },
+  uniform: {},
+  normal: {},
+  discrete: {},
+  automatic: {},
+};
+
+/** Names that are known to exist elsewhere, with what to do instead. */
+const MISSING: Record<string, string> = {
+  dpmfast: "it is DPM-Solver singlestep with blocks of three: use DPMSolverSinglestep",
+  eulercfgpp: "CFG++ changes the guidance, not the sampler, and is not built: use euler",
+  euleracfgpp: "CFG++ changes the guidance, not the sampler, and is not built: use euler_a",
+  ipndmv: "its variable-step weights are not built: use ipndm or lms",
+  sasolver: "SA-Solver is not built: use DPM++ 2M SDE",
+  heunpp2: "HeunPP2 is not built: use heun",
+  dpmpp2mv2: "its averaged step lengths are not built: use DPM++ 2M",
+};
+
+/**
+ * Finds a scheduler: diffusers' class names with or without "Scheduler" and "Discrete", and the
+ * names of A1111 ("DPM++ 2M Karras"), ComfyUI (dpmpp_2m_sde) and stable-diffusion.cpp (dpm++2m),
+ * in any case and with any separators.
+ *
+ * Throws RangeError for an unknown name, with the nearest known ones.
+ */
 export function resolveSchedulerName(asked: string): NamedScheduler {
-  const name = (asked.endsWith("Scheduler") ? asked : `${asked}Scheduler`) as SchedulerName;
-  if (!(name in RECIPES)) throw new RangeError(`Cannot choose a scheduler: unknown ${asked}`);
-  return { name, overrides: {} };
+  const key = normalise(asked);
+  const whole = find(key);
+  if (whole) return whole;
+  for (const [suffix, overrides] of Object.entries(SCHEDULES)) {
+    const sampler = key.endsWith(suffix) ? find(key.slice(0, -suffix.length)) : undefined;
+    if (sampler) return { name: sampler.name, overrides: { ...sampler.overrides, ...overrides } };
+  }
+  const reason = MISSING[key] ?? `no sampler has that name; nearest: ${nearest(key).join(", ")}`;
+  throw new RangeError(
+    `Cannot choose scheduler "${asked}": ${reason}. Known are: ${knownNames().join(", ")}.`,
+  );
+}
+
+/** One name for each scheduler, for lists and messages. */
+export function knownNames(): string[] {
+  return Object.keys(RECIPES).map((name) => name.replace(/(Discrete)?Scheduler$/, ""));
+}
+
+function find(key: string): NamedScheduler | undefined {
+  const name = BY_CLASS.get(key);
+  if (name) return { name, overrides: {} };
+  const alias = Object.hasOwn(ALIASES, key) ? ALIASES[key] : undefined;
+  return alias && { name: alias[0], overrides: alias[1] ?? {} };
+}
+
+/** Class names in all their shorter forms. */
+const BY_CLASS: ReadonlyMap<string, SchedulerName> = new Map(
+  (Object.keys(RECIPES) as SchedulerName[]).flatMap((name) => {
+    const short = name.replace(/Scheduler$/, "");
+    const forms = [name, short, short.replace("Discrete", ""), short.replace("Multistep", "")];
+    return forms.map((form) => [normalise(form), name] as const);
+  }),
+);
+
+function normalise(name: string): string {
+  return name.toLowerCase().replaceAll("++", "pp").replace(/[^a-z0-9]/g, "");
+}
+
+/** The known names with the fewest changed letters, at most four. */
+function nearest(key: string): string[] {
+  const known = [...Object.keys(ALIASES), ...knownNames()];
+  const scored = known.map((name) => ({ name, distance: editDistance(key, normalise(name)) }));
+  return scored.sort((a, b) => a.distance - b.distance).slice(0, 4).map(({ name }) => name);
+}
+
+/** Levenshtein's distance: how many letters must be put in, left out or exchanged. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const exchange = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(exchange, row[j]! + 1, next[j - 1]! + 1));
+    }
+    row = next;
+  }
+  return row.at(-1)!;
 }

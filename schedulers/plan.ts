@@ -74,8 +74,24 @@ export interface Plan {
     readonly to: number;
     readonly seed: number | null;
   };
+  /** Present where step sizes are found on the way; `stages` then holds the first one only. */
+  readonly adaptive?: AdaptiveSearch;
   /** What is done to each denoised estimate; such a plan is a table of weights but for this step. */
   readonly clipping?: Clipping;
+}
+
+/** How a run finds its own steps; all lengths are in log sigma. */
+export interface AdaptiveSearch {
+  /** Where the run begins and ends. */
+  readonly from: number;
+  readonly to: number;
+  /** Length of the first step that is tried. */
+  readonly firstStep: number;
+  /** Two estimates may differ by this much, absolutely or relative to the sample. */
+  readonly absoluteTolerance: number;
+  readonly relativeTolerance: number;
+  /** The call of the network at a sigma. */
+  readonly stageAt: (sigma: number) => Stage;
 }
 
 /**

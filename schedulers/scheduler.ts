@@ -3,7 +3,7 @@
  * @module
  */
 import { sigma } from "./level.ts";
-import type { Plan, Row, Stage } from "./plan.ts";
+import type { AdaptiveSearch, Plan, Row, Stage } from "./plan.ts";
 import { toDenoised, toResult } from "./prediction.ts";
 import { RECIPES } from "./recipes/all.ts";
 import type { Draft, Recipe, Request } from "./recipes/recipe.ts";
@@ -89,7 +89,16 @@ function plan(name: string, recipe: Recipe, settings: Settings, asked: PlanReque
     stages,
     ...(draft.clipping ? { clipping: draft.clipping } : {}),
     ...(draft.brownianPath ? { brownianPath: draft.brownianPath } : {}),
+    ...(draft.adaptive ? { adaptive: completeSearch(draft.adaptive, draft, settings) } : {}),
   };
+}
+
+function completeSearch(
+  { callAt, ...search }: NonNullable<Draft["adaptive"]>,
+  draft: Draft,
+  settings: Settings,
+): AdaptiveSearch {
+  return { ...search, stageAt: (at) => completeStage(callAt(at), draft, settings) };
 }
 
 /** Attaches what depends on the network: the meaning of its output and the scale of its input. */

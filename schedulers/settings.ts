@@ -13,7 +13,7 @@ export interface Settings extends NoiseTableOptions {
   readonly predictionType: Prediction;
   readonly timestepSpacing: Spacing;
   readonly stepsOffset: number;
-  /** DDIM, TCD: amount of fresh noise, 0 (none) to 1 (as much as DDPM). */
+  /** Fresh noise, from 0 (none) to 1 (all that fits): DDIM and TCD begin at 0, ancestral samplers at 1. */
   readonly eta: number;
 
   readonly clipSample: boolean;

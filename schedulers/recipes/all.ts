@@ -4,13 +4,20 @@ import { ddpmRecipe } from "./ddpm.ts";
 import { edmDpmMultistepRecipe, edmEulerRecipe } from "./edm.ts";
 import { flowEulerRecipe, flowHeunRecipe } from "./flow.ts";
 import { ipndmRecipe } from "./ipndm.ts";
+import {
+  dpmAdaptiveRecipe,
+  dpmpp2sAncestralRecipe,
+  dpmpp3mSdeRecipe,
+  ipndmSigmaRecipe,
+  restartRecipe,
+} from "./k_diffusion.ts";
 import { deisRecipe, dpmMultistepRecipe, dpmSinglestepRecipe, uniPcRecipe } from "./log_snr.ts";
 import { dpmSdeRecipe, kdpm2AncestralRecipe, kdpm2Recipe } from "./middle_steps.ts";
 import { pndmRecipe } from "./pndm.ts";
 import type { Recipe } from "./recipe.ts";
 import { eulerAncestralRecipe, eulerRecipe, heunRecipe, lmsRecipe } from "./sigma_space.ts";
 
-/** Every scheduler of diffusers by its class name. */
+/** Every scheduler: diffusers' by class name, then others by names of the same style. */
 export const RECIPES = {
   DDIMScheduler: ddimRecipe,
   DDPMScheduler: ddpmRecipe,
@@ -33,6 +40,12 @@ export const RECIPES = {
   PNDMScheduler: pndmRecipe,
   TCDScheduler: tcdRecipe,
   UniPCMultistepScheduler: uniPcRecipe,
+  // k-diffusion's and A1111's, which diffusers lacks.
+  DPMAdaptive: dpmAdaptiveRecipe,
+  DPMPP2SAncestral: dpmpp2sAncestralRecipe,
+  DPMPP3MSDE: dpmpp3mSdeRecipe,
+  IPNDMSigma: ipndmSigmaRecipe,
+  Restart: restartRecipe,
 } as const satisfies Record<string, Recipe>;
 
 /** The class names that this library knows. */

@@ -35,11 +35,11 @@ export const kdpm2Recipe: Recipe = {
 
 /** KDPM2AncestralDiscreteScheduler: "DPM2 a". */
 export const kdpm2AncestralRecipe: Recipe = {
-  options: OPTIONS,
+  options: { ...OPTIONS, eta: 1 },
   draft(settings, request) {
     const { steps, last, initialScale, middle } = middleSteps(settings, request, KARRAS_WHOLE);
     const noisy = steps.map(({ from, to }) => {
-      const { down, up } = ancestralSplit(from, to);
+      const { down, up } = ancestralSplit(from, to, settings.eta);
       const below = varianceExploding(to.timestep, down);
       return { from, middle: middle(from, below), to: below, up };
     });

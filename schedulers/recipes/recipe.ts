@@ -1,6 +1,6 @@
 import type { Clipping } from "../clipping.ts";
 import type { Level } from "../level.ts";
-import type { Basis, Call, Plan, Stage } from "../plan.ts";
+import type { AdaptiveSearch, Basis, Call, Plan, Stage } from "../plan.ts";
 import type { Settings } from "../settings.ts";
 
 /** What a run asks for, checked. */
@@ -28,6 +28,7 @@ export interface Draft {
   readonly denoised?: (level: Level) => Stage["denoised"];
   readonly clipping?: Clipping;
   readonly brownianPath?: NonNullable<Plan["brownianPath"]>;
+  readonly adaptive?: Omit<AdaptiveSearch, "stageAt"> & { callAt(sigma: number): Call };
 }
 
 /** The network sees the sample as it is. */

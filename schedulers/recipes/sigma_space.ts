@@ -41,8 +41,11 @@ export const eulerRecipe: Recipe = {
 
 /** EulerAncestralDiscreteScheduler: what SDXL Turbo ships with. */
 export const eulerAncestralRecipe: Recipe = {
-  options: { ...SIGMA_OPTIONS, rescaleBetasZeroSnr: false },
-  draft: inSigmaSpace("denoised", (levels, first) => eulerAncestral(levels.slice(first))),
+  options: { ...SIGMA_OPTIONS, rescaleBetasZeroSnr: false, eta: 1 },
+  draft: inSigmaSpace(
+    "denoised",
+    (levels, first, { eta }) => eulerAncestral(levels.slice(first), eta),
+  ),
 };
 
 /** HeunDiscreteScheduler: two calls a step. */
@@ -67,7 +70,7 @@ export const lmsRecipe: Recipe = {
 /** Plans a run of `solver` over the grid's levels, where the clean picture keeps its size. */
 export function inSigmaSpace(
   basis: Basis,
-  solver: (levels: readonly Level[], first: number) => Call[],
+  solver: (levels: readonly Level[], first: number, settings: Settings) => Call[],
 ): Recipe["draft"] {
   return (settings, request) => {
     const { levels, initialScale } = explodingLevels(settings, request, FRACTIONAL);
@@ -75,7 +78,7 @@ export function inSigmaSpace(
       basis,
       initialScale,
       inputScale: unitVariance,
-      calls: solver(levels, request.first),
+      calls: solver(levels, request.first, settings),
       ...clippingOf(settings),
     };
   };

@@ -21,9 +21,16 @@ export function eulerRow(from: Level, to: Level): Row {
   return { start: keep, results: [to.signal - keep * from.signal] };
 }
 
-/** Splits the way to `sigmaTo` into a step down and fresh noise up, as ancestral sampling does. */
-export function ancestralSplit(from: Level, to: Level): { down: number; up: number } {
-  const [s, t] = [sigma(from), sigma(to)];
-  const up = Math.sqrt(t * t * (s * s - t * t) / (s * s));
-  return { down: Math.sqrt(t * t - up * up), up };
+/**
+ * Splits the way to the sigma of `to` into a step down and fresh noise up, as ancestral sampling
+ * does; `eta` 1 is all of it, 0 none.
+ */
+export function ancestralSplit(from: Level, to: Level, eta = 1): { down: number; up: number } {
+  // In float32 as everyone computes it: for long steps most of `down` cancels, and the error that
+  // is left is part of what these samplers do.
+  const f32 = Math.fround;
+  const [s, t] = [f32(sigma(from)), f32(sigma(to))];
+  const [s2, t2] = [f32(s * s), f32(t * t)];
+  const up = Math.min(t, f32(eta * f32(Math.sqrt(f32(f32(t2 * f32(s2 - t2)) / s2)))));
+  return { down: f32(Math.sqrt(Math.max(f32(t2 - f32(up * up)), 0))), up };
 }

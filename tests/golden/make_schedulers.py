@@ -2,7 +2,7 @@
 
     python make_schedulers.py            # writes schedulers/*.json.gz beside this file
 
-Needs torch, diffusers 0.42.1, scipy. Nothing is random: start, noise and network are formulas that
+Needs torch, diffusers 0.42.1, scipy; for k_diffusion.json.gz also k-diffusion 0.1.1. Nothing is random: start, noise and network are formulas that
 tests/schedulers/fake_network.ts repeats in float32.
 
 One file a scheduler class: {"versions", "cases": [{name, config, request, timesteps, sigmas,
@@ -13,10 +13,13 @@ before the run and after each call, 16 values each.
 import base64
 import gzip
 import importlib
+import importlib.util
 import inspect
 import json
 import pathlib
 import platform
+import sys
+import types
 import warnings
 
 import diffusers
@@ -383,7 +386,60 @@ def write(name, content):
     path.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
 
 
+def k_diffusion_sampling():
+    """k_diffusion.sampling alone: the package's other modules want far more than a sampler does."""
+    package = importlib.util.find_spec("k_diffusion")
+    stub = types.ModuleType("k_diffusion")
+    stub.__path__ = list(package.submodule_search_locations)
+    utils = types.ModuleType("k_diffusion.utils")
+    utils.append_dims = lambda x, n: x[(...,) + (None,) * (n - x.ndim)]
+    sys.modules.update({"k_diffusion": stub, "k_diffusion.utils": utils})
+    stub.utils = utils
+    return importlib.import_module("k_diffusion.sampling")
+
+
+def k_diffusion_cases():
+    """Samplers that diffusers lacks, at given sigmas, with the same network seen as epsilon."""
+    sampling = k_diffusion_sampling()
+    table = diffusers.EulerDiscreteScheduler(**BASE)
+    trained = (((1 - table.alphas_cumprod) / table.alphas_cumprod) ** 0.5).numpy()
+
+    def model(x, sigma):
+        sigma = sigma[0]
+        t = table._sigma_to_t(np.float64(sigma), np.log(trained))
+        return x - sigma * network(x / (sigma**2 + 1) ** 0.5, float(t))
+
+    for n in (1, 2, 5, 20):
+        karras = sampling.get_sigmas_karras(n, trained[0], trained[-1])
+        for function, cls, extra in [
+            ("dpmpp_2s_ancestral", "DPMPP2SAncestral", {"eta": 1.0}),
+            ("dpmpp_2s_ancestral", "DPMPP2SAncestral", {"eta": 0.5}),
+            ("dpmpp_3m_sde", "DPMPP3MSDE", {"eta": 1.0}),
+            ("dpmpp_3m_sde", "DPMPP3MSDE", {"eta": 0.0}),
+        ]:
+            if n == 1 and cls == "DPMPP3MSDE":
+                continue  # it fails there, for want of a step length
+            draws, latents = Draws(), []
+            x = getattr(sampling, f"sample_{function}")(
+                model, tensor(START) * karras[0], karras, noise_sampler=draws, disable=True,
+                callback=lambda info: latents.append(info["x"].flatten().numpy().copy()), **extra)
+            latents.append(x.flatten().numpy().copy())
+            yield {"name": f"{function} eta {extra['eta']}, {n} steps", "config": {"_class_name": cls, **BASE},
+                   "request": {"sigmas": [float(s) for s in karras], **extra}, "timesteps": b64([]),
+                   "initial": float(karras[0]), "latents": b64(np.concatenate(latents)), "draws": draws.count}
+    tried = []
+    x = sampling.sample_dpm_adaptive(
+        model, tensor(START) * float(trained[-1]), float(trained[0]), float(trained[-1]), disable=True,
+        callback=lambda info: tried.append(info["x"].flatten().numpy().copy()))
+    yield {"name": "dpm_adaptive", "config": {"_class_name": "DPMAdaptive", **BASE}, "request": {"steps": 20},
+           "timesteps": b64([]), "initial": float(trained[-1]), "latents": b64(np.concatenate(tried)), "draws": 0}
+
+
 if __name__ == "__main__":
+    if importlib.util.find_spec("k_diffusion"):
+        write("k_diffusion", {"cases": list(k_diffusion_cases())})
+    else:
+        print("k_diffusion is not installed: its file stays as it is")
     write("noise_tables", {"tables": list(tables())})
     for cls, variants in PLANS.items():
         done = []

@@ -1,6 +1,8 @@
 /** What the lookup of the library depends on; nothing else is read. */
 export interface Surroundings {
+  /** The operating system. */
   readonly os: "linux" | "darwin" | "windows";
+  /** The processor. */
   readonly arch: "x64" | "arm64";
   /** The value of ORT_DYLIB_PATH and nothing else. */
   readonly env: { readonly ORT_DYLIB_PATH?: string | undefined };

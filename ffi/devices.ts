@@ -3,9 +3,13 @@ import type { Native } from "./native.ts";
 
 /** A piece of hardware together with a provider that can use it. */
 export interface EpDevice {
+  /** The provider's name. */
   readonly provider: string;
+  /** Who made the provider. */
   readonly vendor: string;
+  /** What kind of hardware it is. */
   readonly hardware: "cpu" | "gpu" | "npu" | "unknown";
+  /** Who made the hardware. */
   readonly hardwareVendor: string;
   /** What the system knows of the hardware, and what the provider says. */
   readonly metadata: Readonly<Record<string, string>>;

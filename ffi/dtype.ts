@@ -28,10 +28,24 @@ const DTYPES = {
   uint64: { code: 13, bytes: 8, arrays: [BigUint64Array] },
   bfloat16: { code: 16, bytes: 2, arrays: [Uint16Array] },
   string: { code: 8, bytes: 0, arrays: [] },
-} as const satisfies Readonly<Record<string, Row>>;
+} as const satisfies Readonly<Record<DType, Row>>;
 
 /** The element type of a tensor. */
-export type DType = keyof typeof DTYPES;
+export type DType =
+  | "float32"
+  | "float64"
+  | "float16"
+  | "bfloat16"
+  | "int8"
+  | "uint8"
+  | "int16"
+  | "uint16"
+  | "int32"
+  | "uint32"
+  | "int64"
+  | "uint64"
+  | "bool"
+  | "string";
 
 /** Any array that holds a tensor's elements. */
 export type TypedArray =

@@ -1,15 +1,19 @@
 /** One library name that was tried and why it did not load. */
 export interface LibraryAttempt {
+  /** The path or bare file name. */
   readonly path: string;
+  /** The loader's message. */
   readonly reason: string;
 }
 
 /** No ONNX Runtime library could be opened. */
 export class LibraryNotFoundError extends Error {
+  /** `LibraryNotFoundError`. */
   override readonly name = "LibraryNotFoundError";
   /** Every path tried, in order, with the loader's own message. */
   readonly tried: readonly LibraryAttempt[];
 
+  /** Says what was tried. */
   constructor(tried: readonly LibraryAttempt[]) {
     const lines = tried.map(({ path, reason }) => `\n  ${path}: ${reason}`);
     super(
@@ -22,10 +26,14 @@ export class LibraryNotFoundError extends Error {
 
 /** A library was opened, but it is not ONNX Runtime. */
 export class MissingSymbolError extends Error {
+  /** `MissingSymbolError`. */
   override readonly name = "MissingSymbolError";
+  /** The library that was opened. */
   readonly path: string;
+  /** The function that it lacks. */
   readonly symbol: string;
 
+  /** Says what is missing, and where. */
   constructor(path: string, symbol: string, options?: ErrorOptions) {
     super(
       `Cannot use ${path} as ONNX Runtime: it does not export ${symbol}. ` +
@@ -39,11 +47,16 @@ export class MissingSymbolError extends Error {
 
 /** The ONNX Runtime found is too old, for everything or for one function. */
 export class LibraryVersionError extends Error {
+  /** `LibraryVersionError`. */
   override readonly name = "LibraryVersionError";
+  /** The library that was opened. */
   readonly path: string;
+  /** Its version. */
   readonly found: string;
+  /** The oldest version that would do. */
   readonly needed: string;
 
+  /** Says which version is needed for `what`. */
   constructor(path: string, found: string, needed: string, what = "this program") {
     super(
       `Cannot use ONNX Runtime at ${path}: it is too old for ${what}; ` +
@@ -76,6 +89,7 @@ const ORT_ERROR_CODES = [
 
 /** A failure that ONNX Runtime itself reported. */
 export class OrtError extends Error {
+  /** `OrtError`. */
   override readonly name = "OrtError";
   /** The name in `enum OrtErrorCode`, without its prefix. */
   readonly code: string;
@@ -84,6 +98,7 @@ export class OrtError extends Error {
   /** ONNX Runtime's own text. */
   readonly detail: string;
 
+  /** Translates `enum OrtErrorCode`. */
   constructor(code: number, operation: string, message: string) {
     const name = ORT_ERROR_CODES[code] ?? `code ${code}`;
     super(`Cannot ${operation}: ONNX Runtime answered ${name}: ${message}`);
@@ -95,9 +110,12 @@ export class OrtError extends Error {
 
 /** Something that owned native memory was used after its disposal. */
 export class DisposedError extends Error {
+  /** `DisposedError`. */
   override readonly name = "DisposedError";
+  /** The kind of object, such as `Session`. */
   readonly what: string;
 
+  /** Says what was disposed. */
   constructor(what: string) {
     super(`Cannot use this ${what}: it was disposed. Keep it open until its last use.`);
     this.what = what;
@@ -106,10 +124,14 @@ export class DisposedError extends Error {
 
 /** An execution provider could not be used. */
 export class ProviderError extends Error {
+  /** `ProviderError`. */
   override readonly name = "ProviderError";
+  /** ONNX Runtime's name for the provider. */
   readonly provider: string;
+  /** Why it cannot be used, a sentence. */
   readonly reason: string;
 
+  /** Says which provider failed, and why. */
   constructor(provider: string, reason: string, options?: ErrorOptions) {
     super(
       `Cannot use the execution provider ${provider}: ${reason} ` +

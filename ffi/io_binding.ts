@@ -15,7 +15,10 @@ export interface Memory {
   readonly deviceId?: number;
 }
 
-/** What a binding is made of. */
+/**
+ * What a binding is made of.
+ * @internal
+ */
 export interface IoBindingInit {
   readonly native: Native;
   readonly session: Handle;
@@ -40,7 +43,10 @@ export class IoBinding implements Disposable {
   readonly #inputs = new Map<string, Tensor>();
   readonly #outputs = new Map<string, Tensor | Memory>();
 
-  /** Made by {@linkcode Session.bind}. */
+  /**
+   * Made by {@linkcode Session.bind}.
+   * @internal
+   */
   constructor(init: IoBindingInit) {
     const { native, session, turns } = init;
     this.#native = native;

@@ -3,10 +3,15 @@ import type { Native } from "./native.ts";
 
 /** What a model file says about itself. */
 export interface ModelMetadata {
+  /** The program that wrote it. */
   readonly producer: string;
+  /** The graph's name. */
   readonly graph: string;
+  /** The namespace of the model's author. */
   readonly domain: string;
+  /** The model's documentation. */
   readonly description: string;
+  /** The model's own version. */
   readonly version: number;
   /** The model's `metadata_props`. */
   readonly custom: Readonly<Record<string, string>>;

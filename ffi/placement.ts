@@ -3,8 +3,11 @@ import type { Native } from "./native.ts";
 
 /** An operator of the model and the provider that runs it. */
 export interface PlacedNode {
+  /** The provider's name. */
   readonly provider: string;
+  /** The node's name in the model. */
   readonly name: string;
+  /** The operator's type, such as `Conv`. */
   readonly operator: string;
   /** The operator's domain; empty for ONNX's own. */
   readonly domain: string;

@@ -29,6 +29,7 @@ export function cpu(): Provider {
 
 /** Options of {@linkcode cuda}; the defaults are the provider's. */
 export interface CudaOptions extends ProviderExtras {
+  /** Which GPU; the first by default. */
   readonly deviceId?: number;
   /** The arena's limit in bytes. */
   readonly memoryLimitBytes?: number;
@@ -36,9 +37,11 @@ export interface CudaOptions extends ProviderExtras {
   readonly arenaExtend?: "nextPowerOfTwo" | "sameAsRequested";
   /** How cuDNN picks its convolution algorithm. */
   readonly convolutionSearch?: "exhaustive" | "heuristic" | "default";
+  /** Let cuDNN take as much workspace as its fastest algorithm wants. */
   readonly convolutionMaxWorkspace?: boolean;
   /** Lay images out with channels last, which tensor cores prefer. */
   readonly channelsLast?: boolean;
+  /** Multiply float32 with 10-bit mantissas on tensor cores. */
   readonly tf32?: boolean;
   /** Record the kernels of a run once and replay them; needs a binding and fixed shapes. */
   readonly cudaGraph?: boolean;
@@ -70,6 +73,7 @@ export interface OpenvinoOptions extends ProviderExtras {
   readonly device?: string;
   /** A folder for compiled models. */
   readonly cacheFolder?: string;
+  /** Threads of OpenVINO itself. */
   readonly threads?: number;
   /** OpenVINO's own configuration by device, for example `{ CPU: { INFERENCE_PRECISION_HINT: "bf16" } }`. */
   readonly config?: Readonly<Record<string, Readonly<Record<string, string>>>>;

@@ -53,10 +53,16 @@ export class Runtime {
   readonly version: string;
   /** Where the library was found. */
   readonly path: string;
-  /** The bound library. Used inside this folder. */
+  /**
+   * The bound library, for this folder.
+   * @internal
+   */
   readonly native: Native;
 
-  /** Made by {@linkcode openRuntime}. */
+  /**
+   * Made by {@linkcode openRuntime}.
+   * @internal
+   */
   constructor(library: Library) {
     this.version = library.version;
     this.path = library.path;

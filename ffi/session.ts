@@ -20,7 +20,10 @@ export interface RunOptions extends RunSettings {
   readonly into?: Readonly<Record<string, Tensor>>;
 }
 
-/** What a session is made of. */
+/**
+ * What a session is made of.
+ * @internal
+ */
 export interface SessionInit {
   readonly native: Native;
   readonly handle: Handle;
@@ -47,7 +50,10 @@ export class Session implements Disposable {
   readonly #addresses: ReadonlyMap<string, bigint>;
   #profiling: boolean;
 
-  /** Made by {@linkcode Runtime.createSession}. */
+  /**
+   * Made by {@linkcode Runtime.createSession}.
+   * @internal
+   */
   constructor({ native, handle, profiling, skipped }: SessionInit) {
     this.#native = native;
     this.#handle = handle;

@@ -15,7 +15,10 @@ const OPTIMIZATIONS = { disabled: 0, basic: 1, extended: 2, layout: 3, all: 99 }
 const EXECUTION_MODES = { sequential: 0, parallel: 1 } as const;
 
 /** How much ONNX Runtime says on standard error. */
-export type LogLevel = keyof typeof LOG_LEVELS;
+export type LogLevel = "verbose" | "info" | "warning" | "error" | "fatal";
+
+/** How far ONNX Runtime rewrites the graph; each level includes the ones before. */
+export type Optimization = "disabled" | "basic" | "extended" | "layout" | "all";
 
 /** How a model is loaded and run; what is left out keeps ONNX Runtime's default. */
 export interface SessionOptions {
@@ -28,13 +31,13 @@ export interface SessionOptions {
   /** Config entries by key (onnxruntime_session_options_config_keys.h). */
   readonly config?: Readonly<Record<string, string>>;
   /** How far the graph is rewritten. */
-  readonly optimization?: keyof typeof OPTIMIZATIONS;
+  readonly optimization?: Optimization;
   /** Threads within an operator. */
   readonly intraOpThreads?: number;
   /** Threads across operators, in parallel execution. */
   readonly interOpThreads?: number;
   /** Whether independent operators may run at once. */
-  readonly execution?: keyof typeof EXECUTION_MODES;
+  readonly execution?: "sequential" | "parallel";
   /**
    * Memory to use in place of the model's initializers of these names, no copy; the session keeps it
    * alive. If the model keeps such an initializer in an external file, that file must be found too.

@@ -114,7 +114,10 @@ export class Tensor<D extends DType = DType> implements Disposable {
     return new Tensor(native, handle, dtype, Object.freeze([...shape]));
   }
 
-  /** Takes ownership of an `OrtValue*`, such as an output of a run. Used inside this folder. */
+  /**
+   * Takes ownership of an `OrtValue*`, such as an output of a run.
+   * @internal
+   */
   static adopt(native: Native, pointer: Deno.PointerValue): Tensor {
     const handle = native.own("Tensor", pointer, "ReleaseValue", { needs: [native.environment] });
     try {
@@ -174,7 +177,10 @@ export class Tensor<D extends DType = DType> implements Disposable {
     return this.#handle.disposed;
   }
 
-  /** The native value, checked for use by a run of `native`. Used inside this folder. */
+  /**
+   * The native value, checked for use by a run of `native`.
+   * @internal
+   */
   use(native: Native): Resource {
     void this.#handle.pointer;
     if (native !== this.#native) {
@@ -190,7 +196,10 @@ export class Tensor<D extends DType = DType> implements Disposable {
     return this.#handle.resource;
   }
 
-  /** Whether it surely shares memory with the other. Used inside this folder. */
+  /**
+   * Whether it surely shares memory with the other.
+   * @internal
+   */
   overlaps(other: Tensor): boolean {
     const a = this.#given ?? this.#bytes, b = other.#given ?? other.#bytes;
     if (this as Tensor === other || a === undefined || b === undefined) {

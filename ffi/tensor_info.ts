@@ -4,7 +4,9 @@ import type { Native } from "./native.ts";
 
 /** What a model says about one of its inputs or outputs. */
 export interface TensorInfo {
+  /** Its name in the model. */
   readonly name: string;
+  /** Its element type. */
   readonly dtype: DType;
   /** A number is a fixed size, a string a symbolic one; a size without a name is `"?"`. */
   readonly shape: readonly (number | string)[];

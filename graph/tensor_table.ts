@@ -3,8 +3,8 @@ import { dtypeCode } from "./dtype.ts";
 import { externalPlace, rootOf } from "./external_data.ts";
 import { constantName, type NameTable } from "./names.ts";
 import { DataLocation, type MessageInitShape, type TensorProtoSchema } from "./protobuf.ts";
-import type { InitializerNode, InitializerSource, TensorType, Value } from "./value.ts";
-import { weightBehind } from "./weight_views.ts";
+import type { InitializerSource, TensorType, Value } from "./value.ts";
+import { type Weight, weightBehind } from "./weight_views.ts";
 
 type TensorInit = MessageInitShape<typeof TensorProtoSchema>;
 
@@ -41,13 +41,13 @@ export class TensorTable {
     return this.tensors.some((tensor) => tensor.externalData) ? this.#root : undefined;
   }
 
-  /** Writes a constant, or a weight perhaps in another shape; returns the tensor's name. */
+  /** Writes a constant, or a weight or a view of one; returns the tensor's name. */
   add(value: Value): string {
     const { node } = value;
     if (node.kind === "constant") {
       return this.#write(value.type, value.name ?? constantName(value, node.data), node, Infinity);
     }
-    const { name, source } = weightBehind(value) as InitializerNode;
+    const { name, source } = weightBehind(value) as Weight;
     const shaped = node.kind === "initializer" ? name : `${name}:${value.shape.join("x")}`;
     return this.#write(value.type, shaped, source, this.#inlineBytes);
   }

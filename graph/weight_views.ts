@@ -1,14 +1,47 @@
 /**
- * A weight in another shape is the same bytes. Written as a Reshape node, ONNX Runtime would fold it into a
- * copy in memory; and it would read the file to do so, although the weight may be supplied from memory.
+ * A weight in another shape, or its first rows, is the same bytes. Written as nodes, ONNX Runtime would fold
+ * it into a copy in memory; and it would read the file to do so, although the weight may be supplied
+ * from memory instead.
  */
-import type { InitializerNode, Value } from "./value.ts";
+import type { Cut } from "./ops/join.ts";
+import type { InitializerSource, Value } from "./value.ts";
 
-const VIEWS: ReadonlySet<string> = new Set(["Reshape", "Unsqueeze", "Squeeze"]);
+/** A weight, or part of one: the name of the whole, and the part's bytes. */
+export interface Weight {
+  /** Name in the checkpoint. */
+  readonly name: string;
+  /** Where the bytes are. */
+  readonly source: InitializerSource;
+}
 
-/** The weight that a value is, perhaps in another shape; undefined for any other value. */
-export function weightBehind({ node }: Value): InitializerNode | undefined {
+const SHAPING: ReadonlySet<string> = new Set(["Reshape", "Unsqueeze", "Squeeze"]);
+
+/** The weight whose bytes a value is; undefined for any other value. */
+export function weightBehind(value: Value): Weight | undefined {
+  const { node } = value;
   if (node.kind === "initializer") return node;
-  const source = node.kind === "op" && VIEWS.has(node.op.type) ? node.inputs[0] : undefined;
-  return source && weightBehind(source);
+  const from = node.kind === "op" ? node.inputs[0] : undefined;
+  if (node.kind !== "op" || !from) return undefined;
+  if (SHAPING.has(node.op.type)) return weightBehind(from);
+  return node.op.type === "Slice"
+    ? rowsOf(from, node.attributes.cuts as readonly Cut[])
+    : undefined;
+}
+
+/** Rows that lie one after the other; undefined for any other cut. */
+function rowsOf(from: Value, cuts: readonly Cut[]): Weight | undefined {
+  const [cut, another] = cuts;
+  if (!cut || another || cut.axis !== 0 || cut.step !== 1) return undefined;
+  const weight = weightBehind(from);
+  if (!weight) return undefined;
+  const { name, source } = weight;
+  const whole = "data" in source ? source.data.byteLength : source.byteLength;
+  const row = whole / (from.shape[0] as number);
+  const start = cut.start * row, byteLength = cut.count * row;
+  return {
+    name,
+    source: "data" in source
+      ? { data: source.data.subarray(start, start + byteLength) }
+      : { ...source, offset: source.offset + start, byteLength },
+  };
 }

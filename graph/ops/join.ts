@@ -63,10 +63,14 @@ interface SliceAttributes {
 }
 
 /** One axis of a slice, resolved: the elements start, start + step, ... (`count` of them). */
-interface Cut {
+export interface Cut {
+  /** Which axis. */
   readonly axis: number;
+  /** The first element. */
   readonly start: number;
+  /** From one element to the next; negative: backwards. */
   readonly step: number;
+  /** How many. */
   readonly count: number;
 }
 

@@ -114,3 +114,39 @@ Deno.test("a reshaped weight is written as the same bytes in that shape", () => 
   const kept = op.toOnnx({ inputs: [], outputs: { shaped: op.reshape(scale, [2, 2]) } });
   assert.deepEqual(op.readOnnx(kept.bytes).nodes.map(({ type }) => type), ["Reshape"]);
 });
+
+Deno.test("the first rows of a weight are written as part of its bytes, other parts as nodes", () => {
+  const x = op.input("x", "float32", [1, 3]);
+  const types = (weight: op.Value) => {
+    const y = op.add(x, op.reduceSum(weight));
+    const graph = op.readOnnx(op.toOnnx({ inputs: [x], outputs: { y } }).bytes);
+    return [graph.nodes.map(({ type }) => type).join(), graph.initializers[0]!] as const;
+  };
+  const file = { file: "/w.safetensors", offset: 8, byteLength: 60 };
+  const table = op.initializer("table", "float32", [5, 3], file);
+  const [nodes, rows] = types(op.slice(table, [1], [3]));
+  assert.equal(nodes, "ReduceSum,Add");
+  assert.deepEqual(rows, {
+    name: "table:2x3",
+    dtype: "float32",
+    shape: [2, 3],
+    source: { location: "w.safetensors", offset: 20, byteLength: 24 },
+  });
+  const data = new Uint8Array(Float32Array.from({ length: 15 }, (_, i) => i).buffer);
+  const [, inline] = types(
+    op.slice(op.initializer("table", "float32", [5, 3], { data }), [4], [5]),
+  );
+  assert.deepEqual(inline.source, { data: data.slice(48) });
+  assert.equal(types(op.slice(table, [0], [2], [1]))[0], "Slice,ReduceSum,Add");
+  assert.equal(types(op.slice(table, [0], [5], [0], [2]))[0], "Slice,ReduceSum,Add");
+});
+
+Deno.test("a view of a weight still passes its derivative to the weight", () => {
+  const x = op.input("x", "float32", [2]);
+  const weight = op.initializer("w", "float32", [3, 1], { data: new Uint8Array(12) });
+  const y = op.reduceSum(op.mul(x, op.reshape(op.slice(weight, [1], [3]), [2])));
+  const [g] = op.grad(y, [weight]);
+  const { bytes } = op.toOnnx({ inputs: [x], outputs: { g: g! } });
+  const feed = { data: Float32Array.of(5, 7), shape: [2], dtype: "float32" as const };
+  assert.deepEqual(runModel(bytes, { x: feed }).g!.data, [0, 5, 7]);
+});

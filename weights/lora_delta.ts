@@ -99,17 +99,23 @@ function transposed({ rows, columns, values }: Matrix): Matrix {
   return { rows: columns, columns: rows, values: out };
 }
 
+/** Four terms at once, to load and store each element of the result a quarter as often. */
 function product(a: Matrix, b: Matrix): Matrix {
-  const out = new Float32Array(a.rows * b.columns);
+  const { columns, values } = b, out = new Float32Array(a.rows * columns);
   for (let r = 0; r < a.rows; r++) {
-    const row = out.subarray(r * b.columns, (r + 1) * b.columns);
-    for (let k = 0; k < a.columns; k++) {
-      const factor = a.values[r * a.columns + k]!;
-      const from = b.values.subarray(k * b.columns, (k + 1) * b.columns);
-      for (let c = 0; c < from.length; c++) row[c]! += factor * from[c]!;
+    const start = r * columns;
+    for (let k = 0; k < a.columns; k += 4) {
+      const term = (i: number) => k + i < a.columns ? a.values[r * a.columns + k + i]! : 0;
+      const row = (i: number) => k + i < a.columns ? (k + i) * columns : 0;
+      const f0 = term(0), f1 = term(1), f2 = term(2), f3 = term(3);
+      const b0 = row(0), b1 = row(1), b2 = row(2), b3 = row(3);
+      for (let c = 0; c < columns; c++) {
+        out[start + c]! += f0 * values[b0 + c]! + f1 * values[b1 + c]! +
+          f2 * values[b2 + c]! + f3 * values[b3 + c]!;
+      }
     }
   }
-  return { rows: a.rows, columns: b.columns, values: out };
+  return { rows: a.rows, columns, values: out };
 }
 
 /** out[o, i, ...k] = sum over p and q of up[o, p] core[p, q, ...k] down[q, i]. */

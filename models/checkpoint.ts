@@ -29,12 +29,13 @@ export interface Checkpoint {
 }
 
 const UNET = "model.diffusion_model.";
-const VAE = ["first_stage_model.", "vae."];
+const VAE = ["first_stage_model.", "vae.", ""];
 const CLIP_L = ["cond_stage_model.transformer.", "conditioner.embedders.0.transformer."];
 const SD2_OPEN_CLIP = "cond_stage_model.model.";
 const XL_OPEN_CLIP = "conditioner.embedders.1.model.";
 const REFINER = "conditioner.embedders.0.model.";
-const CROSS_ATTENTION = /^input_blocks\.\d+\.1\.transformer_blocks\.0\.attn2\.to_k\.weight$/;
+/** A weight as wide as the prompt's states. */
+export const CROSS_ATTENTION = /^input_blocks\.\d+\.1\.transformer_blocks\.0\.attn2\.to_k\.weight$/;
 
 /** The last layer of SD 2's text encoder, which it was trained to leave out (23 of 24 remain). */
 const SD2_DROPPED = "transformer.resblocks.23.";
@@ -56,18 +57,31 @@ export async function openCheckpoint(source: TensorSource): Promise<Checkpoint> 
   }
   const family = detectFamily(source, unet);
   const [text, text2] = await textEncoders(source, family);
-  const vae = VAE.map((prefix) => under(source, prefix)).find((tensors) => tensors.length > 0);
   const named = (part: string, tensors: readonly StoredTensor[]) =>
     tensors.length === 0 ? undefined : tensorSource(`${source.path} (${part})`, tensors);
   return {
     family,
     inChannels: first.shape[1] ?? 0,
     unet: named("U-Net", mapped(unet, unetNames(unet.map(({ name }) => name))))!,
-    vae: vae && named("VAE", squeezedAttention(mapped(vae, vaeNames(vae.map((t) => t.name))))),
+    vae: vaeOf(source),
     textEncoder: named("text encoder", text),
     textEncoder2: named("second text encoder", text2),
     prediction: source.get("v_pred") === undefined ? undefined : "v_prediction",
   };
+}
+
+/**
+ * The autoencoder of a single file under diffusers' names, also of a file that holds nothing else;
+ * undefined where there is none.
+ */
+export function vaeOf(source: TensorSource): TensorSource | undefined {
+  const found = VAE.map((prefix) => under(source, prefix)).find((tensors) =>
+    tensors.some(({ name }) => name === "decoder.conv_in.weight") &&
+    tensors.some(({ name }) => name.startsWith("decoder.up."))
+  );
+  if (found === undefined) return undefined;
+  const tensors = mapped(found, vaeNames(found.map(({ name }) => name)));
+  return tensorSource(`${source.path} (VAE)`, squeezedAttention(tensors));
 }
 
 function detectFamily(source: TensorSource, unet: readonly StoredTensor[]): CheckpointFamily {
@@ -81,10 +95,14 @@ function detectFamily(source: TensorSource, unet: readonly StoredTensor[]): Chec
   if (CLIP_L.some((prefix) => names.some((name) => name.startsWith(prefix)))) return "sd1";
   // A U-Net without its text encoder: the width of the prompt tells.
   const width = unet.find(({ name }) => CROSS_ATTENTION.test(name))?.shape[1];
-  if (width === 768) return "sd1";
-  if (width === 1024) return "sd2";
-  if (width === 2048) return "sdxl";
+  const family = familyOfWidth(width);
+  if (family !== undefined) return family;
   throw unknown(source, `its cross-attention is ${width} wide; expected 768, 1024 or 2048`);
+}
+
+/** The family whose prompts have states of this width. */
+export function familyOfWidth(width: number | undefined): CheckpointFamily | undefined {
+  return ({ 768: "sd1", 1024: "sd2", 2048: "sdxl" } as const)[width ?? 0];
 }
 
 async function textEncoders(
@@ -108,7 +126,7 @@ function withPrefix(name: string): string {
 }
 
 /** The tensors whose names begin with `prefix`, which is removed. */
-function under(source: TensorSource, prefix: string): StoredTensor[] {
+export function under(source: TensorSource, prefix: string): StoredTensor[] {
   const tensors: StoredTensor[] = [];
   for (const name of source.names()) {
     if (!name.startsWith(prefix)) continue;

@@ -4,6 +4,7 @@
  * (fewer layers, more channels) open without being known.
  */
 import type { TensorSource } from "../weights/stored_tensor.ts";
+import type { ControlNetCheckpoint } from "./checkpoint_controlnet.ts";
 import type { Checkpoint, CheckpointFamily } from "./checkpoint.ts";
 import type { ConfigJson } from "./config_reader.ts";
 
@@ -39,6 +40,24 @@ export function checkpointConfigs(
   };
 }
 
+/** The configuration of a single-file ControlNet. */
+export function controlNetCheckpointConfig(
+  { controlNet, family }: ControlNetCheckpoint,
+): ConfigJson {
+  const look = new Shapes(controlNet);
+  const hint = "controlnet_cond_embedding";
+  const blocks = look.children(`${hint}.blocks`);
+  return {
+    ...trunkJson(look, family),
+    _class_name: "ControlNetModel",
+    conditioning_channels: look.size(`${hint}.conv_in.weight`, 1),
+    conditioning_embedding_out_channels: [
+      look.size(`${hint}.conv_in.weight`, 0),
+      ...blocks.filter((i) => i % 2 === 1).map((i) => look.size(`${hint}.blocks.${i}.weight`, 0)),
+    ],
+  };
+}
+
 /** Side of the training pictures in pixels. */
 const TRAINED_SIZE: Readonly<Record<CheckpointFamily, number>> = { sd1: 512, sd2: 768, sdxl: 1024 };
 
@@ -48,35 +67,37 @@ const HEAD_WIDTH = 64;
 
 function unetJson(source: TensorSource, family: CheckpointFamily): ConfigJson {
   const look = new Shapes(source);
-  const down = look.children("down_blocks").map((i) => `down_blocks.${i}`);
-  const channels = down.map((block) => look.size(`${block}.resnets.0.conv1.weight`, 0));
-  const transformers = (block: string) =>
-    look.children(`${block}.attentions`).map((j) =>
-      look.children(`${block}.attentions.${j}.transformer_blocks`).length
-    );
-  const attends = (block: string) => look.children(`${block}.attentions`).length > 0;
-  const up = down.map((_, i) => `up_blocks.${i}`);
-  const [firstAttention = ""] = [...down, ...up].filter(attends).map((block) =>
-    `${block}.attentions.0`
-  );
+  const up = look.children("up_blocks").map((i) => `up_blocks.${i}`);
   const timeDim = look.size("time_embedding.cond_proj.weight", 1);
-  const addition = look.size("add_embedding.linear_1.weight", 1);
   return {
+    ...trunkJson(look, family),
     _class_name: "UNet2DConditionModel",
     sample_size: TRAINED_SIZE[family] / 8,
-    in_channels: look.size("conv_in.weight", 1),
     out_channels: look.size("conv_out.weight", 0),
+    up_block_types: up.map((b) => look.attends(b) ? "CrossAttnUpBlock2D" : "UpBlock2D"),
+    reverse_transformer_layers_per_block: up.map((block) =>
+      look.attends(block) ? look.transformers(block) : 1
+    ),
+    ...(timeDim > 0 && { time_cond_proj_dim: timeDim }),
+  };
+}
+
+/** What U-Net and ControlNet share. */
+function trunkJson(look: Shapes, family: CheckpointFamily): ConfigJson {
+  const down = look.children("down_blocks").map((i) => `down_blocks.${i}`);
+  const channels = down.map((block) => look.size(`${block}.resnets.0.conv1.weight`, 0));
+  const attention = `${down.find((block) => look.attends(block)) ?? "mid_block"}.attentions.0`;
+  const addition = look.size("add_embedding.linear_1.weight", 1);
+  return {
+    in_channels: look.size("conv_in.weight", 1),
     block_out_channels: channels,
     layers_per_block: down.map((block) => look.children(`${block}.resnets`).length),
-    down_block_types: down.map((b) => attends(b) ? "CrossAttnDownBlock2D" : "DownBlock2D"),
+    down_block_types: down.map((b) => look.attends(b) ? "CrossAttnDownBlock2D" : "DownBlock2D"),
     mid_block_type: midBlockType(look),
-    up_block_types: up.map((b) => attends(b) ? "CrossAttnUpBlock2D" : "UpBlock2D"),
-    transformer_layers_per_block: transformersByBlock(down.map(transformers), look),
-    reverse_transformer_layers_per_block: up.map(transformers).map((of) => of.length ? of : 1),
+    transformer_layers_per_block: transformersByBlock(down.map((b) => look.transformers(b)), look),
     attention_head_dim: family === "sd1" ? SD1_HEADS : channels.map((n) => n / HEAD_WIDTH),
-    cross_attention_dim: look.size(`${firstAttention}.transformer_blocks.0.attn2.to_k.weight`, 1),
-    use_linear_projection: look.rank(`${firstAttention}.proj_in.weight`) === 2,
-    ...(timeDim > 0 && { time_cond_proj_dim: timeDim }),
+    cross_attention_dim: look.size(`${attention}.transformer_blocks.0.attn2.to_k.weight`, 1),
+    use_linear_projection: look.rank(`${attention}.proj_in.weight`) === 2,
     ...(addition > 0 && {
       addition_embed_type: "text_time",
       addition_time_embed_dim: 256,
@@ -94,7 +115,7 @@ function transformersByBlock(down: readonly number[][], look: Shapes): (number |
 }
 
 function midBlockType(look: Shapes): string | null {
-  if (look.children("mid_block.attentions").length > 0) return "UNetMidBlock2DCrossAttn";
+  if (look.attends("mid_block")) return "UNetMidBlock2DCrossAttn";
   return look.children("mid_block.resnets").length > 0 ? "UNetMidBlock2D" : null;
 }
 
@@ -173,6 +194,18 @@ class Shapes {
   /** Numbers of the numbered parts of a list of layers, in order. */
   children(path: string): number[] {
     return [...this.#children.get(path) ?? []].map(Number).sort((a, b) => a - b);
+  }
+
+  /** Whether a block has transformers. */
+  attends(block: string): boolean {
+    return this.children(`${block}.attentions`).length > 0;
+  }
+
+  /** The transformer blocks of each of a block's layers. */
+  transformers(block: string): number[] {
+    return this.children(`${block}.attentions`).map((i) =>
+      this.children(`${block}.attentions.${i}.transformer_blocks`).length
+    );
   }
 
   /** The size of one axis of a tensor, 0 where there is no such tensor. */

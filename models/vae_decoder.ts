@@ -1,5 +1,5 @@
 import { silu } from "../graph/ops/activation.ts";
-import { add, div, mul } from "../graph/ops/arithmetic.ts";
+import { add, div } from "../graph/ops/arithmetic.ts";
 import { cast } from "../graph/ops/elementwise.ts";
 import { scope } from "../graph/scope.ts";
 import type { Dim } from "../graph/shape.ts";
@@ -11,6 +11,7 @@ import { conv2d, groupNorm, upsample2d } from "./layers.ts";
 import { NetworkWeights } from "./network_weights.ts";
 import { VAE_EPSILON, vaeMidBlock, vaeResnet } from "./vae_blocks.ts";
 import type { VaeConfig } from "./vae_config.ts";
+import { latentScale } from "./vae_latents.ts";
 
 /** Sizes of an autoencoder graph, in latent pixels. */
 export interface LatentShape {
@@ -49,15 +50,11 @@ export function vaeDecoder(
 
 /** From the U-Net's latents to the autoencoder's own: the inverse of how they were normalized. */
 function unscaled(latents: Value, config: VaeConfig): Value {
-  const { latentsMean, latentsStd, scalingFactor, shiftFactor, latentChannels } = config;
-  if (latentsMean !== undefined && latentsStd !== undefined) {
-    const perChannel = (values: number[]) =>
-      constant(Float32Array.from(values), [1, latentChannels, 1, 1]);
-    const factors = latentsStd.map((std) => std / scalingFactor);
-    return add(mul(latents, perChannel(factors)), perChannel([...latentsMean]));
-  }
-  const divided = div(latents, scalingFactor);
-  return shiftFactor === 0 ? divided : add(divided, shiftFactor);
+  const { shift, scale } = latentScale(config);
+  const perChannel = (values: readonly number[]) =>
+    constant(Float32Array.from(values), [1, config.latentChannels, 1, 1]);
+  const divided = div(latents, perChannel(scale));
+  return shift.every((value) => value === 0) ? divided : add(divided, perChannel(shift));
 }
 
 function decoder(x: Value, w: NetworkWeights, config: VaeConfig): Value {

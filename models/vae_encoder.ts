@@ -15,8 +15,8 @@ import type { LatentShape } from "./vae_decoder.ts";
 /**
  * The autoencoder's encoder (diffusers AutoencoderKL). Input: `image` [B, 3, 8h, 8w], -1..1; the
  * shape is given in latent pixels, as for the decoder. Outputs: `mean` and `logvar` [B, 4, h, w] of
- * the posterior, `logvar` within -30..20; latents are (mean + exp(logvar / 2) * noise), normalized
- * by `latentsFromMoments`. Throws ModelFormatError when the weights do not fit the config.
+ * the posterior, `logvar` within -30..20; `latentsFromMoments` makes the
+ * U-Net's latents of them. Throws ModelFormatError when the weights do not fit the config.
  */
 export function vaeEncoder(
   config: VaeConfig,

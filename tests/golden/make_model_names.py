@@ -14,7 +14,7 @@ import pathlib
 import re
 
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers import AutoencoderKL, ControlNetModel, UNet2DConditionModel
 from diffusers.loaders import single_file_utils as convert
 from safetensors.torch import load_file, save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection
@@ -52,6 +52,19 @@ def ldm_unet(names, layers):
             number = b * (layers + 1) + i + (1 if side == "down_blocks" else 0)
             blocks = "input_blocks" if side == "down_blocks" else "output_blocks"
             out[name] = f"{blocks}.{number}.{0 if what == 'resnets' else 1}.{RESNET.get(inner, inner)}.{kind}"
+    return out
+
+
+def ldm_controlnet(names, layers):
+    out = ldm_unet([n for n in names if not n.startswith("controlnet_")], layers)
+    for name in names:
+        n = name.replace("controlnet_mid_block", "middle_block_out.0")
+        n = re.sub(r"controlnet_down_blocks\.(\d+)", r"zero_convs.\1.0", n)
+        n = n.replace("controlnet_cond_embedding.conv_in", "input_hint_block.0")
+        n = n.replace("controlnet_cond_embedding.conv_out", "input_hint_block.14")
+        n = re.sub(r"controlnet_cond_embedding\.blocks\.(\d)", lambda m: f"input_hint_block.{2 * int(m[1]) + 2}", n)
+        if n != name:
+            out[name] = n
     return out
 
 
@@ -147,19 +160,24 @@ def main():
             down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
             up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
             addition_embed_type="text_time", addition_time_embed_dim=256, projection_class_embeddings_input_dim=2816)
+        control = ControlNetModel(cross_attention_dim=768)
         clip_l = CLIPTextModel(CLIPTextConfig(hidden_size=768, intermediate_size=3072, num_attention_heads=12))
         clip_h = CLIPTextModel(CLIPTextConfig(hidden_size=1024, intermediate_size=4096, num_attention_heads=16,
                                               num_hidden_layers=23, hidden_act="gelu"))
         clip_g = CLIPTextModelWithProjection(CLIPTextConfig(hidden_size=1280, intermediate_size=5120, num_attention_heads=20,
                                                             num_hidden_layers=32, hidden_act="gelu", projection_dim=1280))
     states = {k: {full(n) if k.startswith("clip") else n: t for n, t in m.state_dict().items()} for k, m in
-              dict(vae=vae, sd15=sd15, sd21=sd21, sdxl=sdxl, clip_l=clip_l, clip_h=clip_h, clip_g=clip_g).items()}
+              dict(vae=vae, control=control, sd15=sd15, sd21=sd21, sdxl=sdxl, clip_l=clip_l, clip_h=clip_h, clip_g=clip_g).items()}
     v = (states["vae"], 4)
     l1, l2 = "cond_stage_model.transformer.", "cond_stage_model.model."
     x1, x2 = "conditioner.embedders.0.transformer.", "conditioner.embedders.1.model."
     ldm = single_file(states["sd15"], 2, *v, states["clip_l"], l1)
     check(ldm, states["sd15"], sd15.config, states["vae"], vae.config, None, "")
-    write("sd15", dict(unet=states["sd15"], vae=states["vae"], text_encoder=states["clip_l"]), ldm)
+    names = ldm_controlnet(list(states["control"]), 2)
+    single = {f"control_model.{names[k]}": v for k, v in states["control"].items()}
+    same(convert.convert_controlnet_checkpoint(dict(single), control.config), states["control"])
+    write("sd15", dict(unet=states["sd15"], vae=states["vae"], text_encoder=states["clip_l"],
+                       controlnet=states["control"], controlnet_single_file=single), ldm)
     ldm = single_file(states["sd21"], 2, *v, openclip=states["clip_h"], openclip_prefix=l2)
     check(ldm, states["sd21"], sd21.config, states["vae"], vae.config, states["clip_h"], l2)
     # The published file has the 24th layer, which neither diffusers nor we use.

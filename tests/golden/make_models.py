@@ -14,7 +14,7 @@ import pathlib
 import diffusers
 import torch
 import transformers
-from diffusers import AutoencoderKL, AutoencoderTiny, ControlNetModel, UNet2DConditionModel
+from diffusers import AutoencoderKL, AutoencoderTiny, ControlNetModel, LatentConsistencyModelPipeline, UNet2DConditionModel
 from safetensors.torch import save_file
 from transformers import (
     CLIPTextConfig,
@@ -219,6 +219,13 @@ def tiny_vae(name, seed):
     save(name, model, {"5x3": io}, half=True)
 
 
+def guidance_embedding():
+    """What LatentConsistencyModelPipeline feeds as timestep_cond for guidance scales, less one."""
+    scales = [0.0, 6.5, 7.5]
+    rows = LatentConsistencyModelPipeline.get_guidance_scale_embedding(None, torch.tensor(scales), embedding_dim=16)
+    (OUT / "guidance_embedding.json").write_text(json.dumps({"scales": scales, "embeddings": rows.tolist()}) + "\n")
+
+
 def vision(name, seed):
     torch.manual_seed(seed)
     g = torch.Generator().manual_seed(seed + 1)
@@ -239,7 +246,7 @@ text("text_projection", CLIPTextModelWithProjection, 30, legacy_prefix=True, hal
 unet("unet_sd1", 40, half=False)
 unet("unet_sd2", 50, use_linear_projection=True, attention_head_dim=(1, 2, 4), layers_per_block=2,
      cross_attention_dim=20)
-unet("unet_inpaint", 60, in_channels=9, cases=((8, 8, 1.0),))
+unet("unet_inpaint", 60, in_channels=9, block_out_channels=(8, 8, 16), cases=((8, 8, 1.0),))
 unet("unet_sdxl", 70, down_block_types=("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
      up_block_types=("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"), attention_head_dim=(1, 2, 4),
      transformer_layers_per_block=(1, 1, 2), use_linear_projection=True, addition_embed_type="text_time",
@@ -251,12 +258,13 @@ unet("unet_small", 100, mid_block_type=None, transformer_layers_per_block=((1,),
      reverse_transformer_layers_per_block=((1, 1), (2, 1), (1, 2)), num_class_embeds=5,
      only_cross_attention=(True, False, False), cases=((7, 8, 3.0),))
 controlnet("controlnet", "unet_controlled", 110)
-vae("vae_sd", 120, half=False)
-vae("vae_old_names", 130, old_names=True, block_out_channels=(8, 12), layers_per_block=2, scaling_factor=0.13025,
+vae("vae_sd", 120)
+vae("vae_old_names", 130, half=False, old_names=True, block_out_channels=(8, 12), layers_per_block=2, scaling_factor=0.13025,
     down_block_types=("DownEncoderBlock2D",) * 2, up_block_types=("UpDecoderBlock2D",) * 2)
 vae("vae_shifted", 140, latents_mean=(0.1, -0.2, 0.3, 0.0), latents_std=(1.0, 2.0, 0.5, 1.5), scaling_factor=0.5,
     use_quant_conv=False, use_post_quant_conv=False, mid_block_add_attention=False)
 tiny_vae("vae_tiny", 150)
 vision("vision", 160)
+guidance_embedding()
 (OUT / "versions.json").write_text(json.dumps(
     {"torch": torch.__version__, "diffusers": diffusers.__version__, "transformers": transformers.__version__}, indent=1) + "\n")

@@ -6,10 +6,20 @@ import { GOLDEN } from "./golden.ts";
 /** Shapes by tensor name. */
 export type Shapes = Record<string, number[]>;
 
+/** Networks of a golden model, and single files. */
+export type Part =
+  | "unet"
+  | "vae"
+  | "text_encoder"
+  | "text_encoder_2"
+  | "single_file"
+  | "controlnet"
+  | "controlnet_single_file";
+
 /** Names and shapes of a full-size model, by network and as a single file. */
 export async function namesOf(
   model: "sd15" | "sd21" | "sdxl",
-): Promise<Record<"unet" | "vae" | "text_encoder" | "text_encoder_2" | "single_file", Shapes>> {
+): Promise<Record<Part, Shapes>> {
   const bytes = await Deno.readFile(join(GOLDEN, `names_${model}.json.gz`));
   return JSON.parse(new TextDecoder().decode(gunzipSync(bytes)));
 }

@@ -1,6 +1,13 @@
 import { strict as assert } from "node:assert";
 import { join } from "node:path";
-import { isCheckpoint, openCheckpoint } from "../../models/checkpoint.ts";
+import { isCheckpoint, openCheckpoint, vaeOf } from "../../models/checkpoint.ts";
+import { controlNetCheckpointConfig } from "../../models/checkpoint_configs.ts";
+import {
+  isControlNetCheckpoint,
+  openControlNetCheckpoint,
+} from "../../models/checkpoint_controlnet.ts";
+import { controlNet } from "../../models/controlnet.ts";
+import { controlNetConfig } from "../../models/controlnet_config.ts";
 import { ModelFormatError } from "../../weights/model_format_error.ts";
 import { read } from "../../weights/read.ts";
 import { openSafetensors } from "../../weights/safetensors.ts";
@@ -87,4 +94,35 @@ Deno.test("openCheckpoint refuses files of other kinds and the refiner", async (
     "conditioner.embedders.0.model.ln_final.weight": [1280],
   });
   await assert.rejects(openCheckpoint(refiner), /refiner/);
+});
+
+Deno.test("vaeOf finds the autoencoder in a file of its own, and none where there is none", async () => {
+  const { single_file, vae, unet } = await namesOf("sd15");
+  const prefix = "first_stage_model.";
+  const own = Object.entries(single_file).filter(([name]) => name.startsWith(prefix));
+  const bare = own.map(([name, shape]) => [name.slice(prefix.length), shape] as const);
+  assert.deepEqual(shapesOf(vaeOf(fileOf(Object.fromEntries(bare)))), vae);
+  assert.equal(vaeOf(fileOf(unet)), undefined);
+  assert.equal(vaeOf(fileOf(vae)), undefined);
+});
+
+Deno.test("openControlNetCheckpoint gives the diffusers folder's names, with and without prefix", async () => {
+  const { controlnet, controlnet_single_file } = await namesOf("sd15");
+  const bare = Object.fromEntries(
+    Object.entries(controlnet_single_file).map(([name, shape]) =>
+      [name.replace("control_model.", ""), shape] as const
+    ),
+  );
+  for (const file of [fileOf(controlnet_single_file), fileOf(bare)]) {
+    assert.equal(isControlNetCheckpoint(file), true);
+    const checkpoint = openControlNetCheckpoint(file);
+    assert.equal(checkpoint.family, "sd1");
+    assert.deepEqual(shapesOf(checkpoint.controlNet), controlnet);
+    const config = controlNetConfig(controlNetCheckpointConfig(checkpoint), "p");
+    assert.deepEqual(config, controlNetConfig({ cross_attention_dim: 768 }, "p"));
+    const shape = { batch: 2, height: 64, width: 64, sequence: 77 };
+    assert.deepEqual(controlNet(config, checkpoint.controlNet, shape).unexpected, []);
+  }
+  assert.equal(isControlNetCheckpoint(fileOf(controlnet)), false);
+  assert.throws(() => openControlNetCheckpoint(fileOf(controlnet)), ModelFormatError);
 });

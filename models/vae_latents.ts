@@ -1,0 +1,49 @@
+import type { VaeConfig } from "./vae_config.ts";
+
+/** What turns the autoencoder's latents into the U-Net's: (latents - shift) * scale, by channel. */
+export interface LatentScale {
+  readonly shift: readonly number[];
+  readonly scale: readonly number[];
+}
+
+/** The normalization of a VAE's latents, one number of each for every channel. */
+export function latentScale(config: VaeConfig): LatentScale {
+  const { latentsMean, latentsStd, scalingFactor, shiftFactor, latentChannels } = config;
+  if (latentsMean !== undefined && latentsStd !== undefined) {
+    return { shift: latentsMean, scale: latentsStd.map((std) => scalingFactor / std) };
+  }
+  return {
+    shift: Array(latentChannels).fill(shiftFactor),
+    scale: Array(latentChannels).fill(scalingFactor),
+  };
+}
+
+/**
+ * Draws the U-Net's latents from the encoder's outputs: mean + exp(logvar / 2) * noise, normalized.
+ * All are Float32Array [B, channels, h, w]; without noise, the most likely latents.
+ */
+export function latentsFromMoments(
+  config: VaeConfig,
+  moments: { readonly mean: Float32Array; readonly logvar: Float32Array },
+  shape: { readonly batch: number; readonly height: number; readonly width: number },
+  noise?: Float32Array,
+): Float32Array<ArrayBuffer> {
+  const { shift, scale } = latentScale(config);
+  const plane = shape.height * shape.width;
+  const { mean, logvar } = moments;
+  const expected = shape.batch * config.latentChannels * plane;
+  for (const array of [mean, logvar, noise ?? mean]) {
+    if (array.length === expected) continue;
+    throw new RangeError(
+      `Cannot make latents: an array does not fit; got ${array.length} numbers, ` +
+        `expected ${expected}.`,
+    );
+  }
+  return Float32Array.from(mean, (value, i) => {
+    const channel = Math.floor(i / plane) % config.latentChannels;
+    // Each product and sum is rounded to float32, as in diffusers.
+    const deviation = noise === undefined ? 0 : Math.fround(Math.exp(logvar[i]! / 2)) * noise[i]!;
+    const sample = Math.fround(value + Math.fround(deviation));
+    return Math.fround(sample - shift[channel]!) * scale[channel]!;
+  });
+}

@@ -4,9 +4,9 @@
  */
 import { isFloating } from "./dtype.ts";
 import { lowering } from "./lowering.ts";
-import type { Cotangents, OpDef } from "./op.ts";
+import type { Cotangents } from "./op.ts";
 import { formatShape, sameShape, type Shape, ShapeError } from "./shape.ts";
-import { scope } from "./scope.ts";
+import { scopeAt } from "./scope.ts";
 import { reachable } from "./reachable.ts";
 import { constant, type Inputs, type OpNode, type Value } from "./value.ts";
 import { add } from "./ops/arithmetic.ts";
@@ -35,19 +35,23 @@ export function grad(
   cotangents?: readonly Value[],
 ): Value[] {
   const list = "type" in outputs ? [outputs] : outputs;
-  const seeds = cotangents ?? list.map(unitSeed);
+  const seeds = list.map((output, i) => seedFor(output, cotangents?.[i]));
   return pullback(list, wrt, seeds, false).map((g, i) => {
     const value = wrt[i] as Value;
     return g ?? zeros(value.dtype, value.shape);
   });
 }
 
-function unitSeed(output: Value): Value {
-  if (output.shape.length === 0) return constant(1, [], output.dtype);
+function seedFor(output: Value, cotangent: Value | undefined): Value {
+  if (!cotangent && output.shape.length === 0) return constant(1, [], output.dtype);
+  if (cotangent && sameShape(cotangent.shape, output.shape)) return cotangent;
+  const shapes = [output.shape, ...(cotangent ? [cotangent.shape] : [])];
   throw new ShapeError(
     "grad",
-    [output.shape],
-    "an output that is not a scalar needs a cotangent. Give cotangents, or sum it first.",
+    shapes,
+    cotangent
+      ? "a cotangent has its output's shape. Expand it."
+      : "an output that is not a scalar needs a cotangent. Give cotangents, or sum it first.",
   );
 }
 
@@ -84,7 +88,7 @@ function pullback(
   for (const node of [...path].reverse()) {
     if (!node.outputs.some((output) => sums.has(output))) continue;
     const gs = node.outputs.map((output) => sums.get(output) ?? zeros(output.dtype, output.shape));
-    scope(`${node.scope && `${node.scope}/`}grad`, () =>
+    scopeAt(gradientScope(node), () =>
       applyRule(node, gs).forEach((g, i) => {
         const value = node.inputs[i];
         if (!g || !value || !isFloating(value.dtype)) return;
@@ -110,6 +114,12 @@ function nodesBetween(
     if (leads) path.add(node);
   }
   return path;
+}
+
+/** "block/conv/grad", also for the gradient of what is already there. */
+function gradientScope({ scope }: OpNode): string {
+  if (scope === "") return "grad";
+  return /(^|\/)grad$/.test(scope) ? scope : `${scope}/grad`;
 }
 
 function applyRule(node: OpNode, gs: readonly Value[]): Cotangents {
@@ -145,9 +155,4 @@ function sumTo(g: Value, value: Value, op: string): Value {
 
 function trailing(shape: Shape, summed: readonly number[], lead: number): Shape {
   return shape.map((dim, axis) => summed.includes(axis) ? 1 : dim).slice(Math.max(lead, 0));
-}
-
-/** True when the operation passes derivatives or is known to have none to pass. */
-export function differentiable(op: OpDef): boolean {
-  return op.vjp !== "none";
 }

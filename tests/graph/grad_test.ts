@@ -46,6 +46,8 @@ Deno.test("grad() is zero where the output does not depend on the value", () => 
 Deno.test("grad() needs a cotangent for what is not a scalar", () => {
   const x = op.input("x", "float32", [2]);
   assert.throws(() => op.grad(op.exp(x), [x]), /not a scalar needs a cotangent/);
+  const wrong = op.constant(Float32Array.of(1));
+  assert.throws(() => op.grad(op.exp(x), [x], [wrong]), /a cotangent has its output's shape/);
   const [g] = op.grad(op.mul(x, x), [x], [op.constant(Float32Array.of(1, 10))]);
   assert.deepEqual(evaluate(x, [3, 3], { g: g! }).g, [6, 60]);
 });
@@ -75,6 +77,15 @@ Deno.test("grad() does not ask a rule of what does not lead to the value", () =>
   const x = op.input("x", "float32", [1, 1, 2, 2]);
   const other = op.resizeLinear(op.input("other", "float32", [1, 1, 3, 3]), [2, 2]);
   assert.equal(op.grad(op.reduceSum(op.mul(x, other)), [x]).length, 1);
+});
+
+Deno.test("grad() names its nodes after those they belong to", () => {
+  const x = op.input("x", "float32", [2, 3]);
+  const y = op.scope("block", () => op.scope("act", () => op.gelu(x)));
+  const [first] = op.grad(op.reduceSum(y), [x]);
+  const [second] = op.grad(op.reduceSum(first!), [x]);
+  const scopes = new Set(op.reachable([second!]).map((node) => node.scope));
+  assert.deepEqual([...scopes].sort(), ["block/act/grad", "grad"]);
 });
 
 /** d/dx of <u, grad f(x)> by central differences of the gradient, against grad of grad. */

@@ -15,6 +15,7 @@ import diffusers
 import torch
 import transformers
 from diffusers import AutoencoderKL, AutoencoderTiny, ControlNetModel, LatentConsistencyModelPipeline, UNet2DConditionModel
+from diffusers.models.attention_processor import AttnProcessor
 from safetensors.torch import save_file
 from transformers import (
     CLIPTextConfig,
@@ -142,9 +143,34 @@ def new_unet(seed, half, **config):
     return model, g
 
 
+def attention_maps(model, io):
+    """Cross-attention weights of each layer, mean over heads: {layer: [B, tokens, pixels]}."""
+    maps = {}
+
+    def record(name, module):
+        inner = module.get_attention_scores
+
+        def scores(query, key, mask=None):
+            out = inner(query, key, mask)
+            by_head = out.view(-1, module.heads, *out.shape[1:])
+            maps[name] = by_head.mean(1).transpose(1, 2).contiguous()
+            return out
+        module.get_attention_scores = scores
+    model.set_attn_processor(AttnProcessor())
+    for name, module in model.named_modules():
+        if name.endswith("attn2"):
+            record(name, module)
+    with torch.no_grad():
+        model(io["sample"], io["timestep"], io["encoder_hidden_states"])
+    return maps
+
+
 def unet(name, seed, half=True, cases=((8, 8, 981.0), (13, 11, 500.25)), **config):
     model, g = new_unet(seed, half, **config)
-    save(name, model, {f"{h}x{w}": unet_case(model, g, h, w, t) for h, w, t in cases}, half)
+    cases = {f"{h}x{w}": unet_case(model, g, h, w, t) for h, w, t in cases}
+    if name == "unet_sd1":
+        cases["maps"] = attention_maps(model, cases["13x11"])
+    save(name, model, cases, half)
 
 
 def controlnet(name, unet_name, seed, **config):

@@ -30,9 +30,6 @@ export interface IoBindingInit {
 
 const DEVICE_ALLOCATOR = 0, DEFAULT_MEMORY = 0;
 
-// What runs are using; see run.ts.
-const inFlight = new Set<unknown>();
-
 /** Tensors bound to a session's inputs and outputs, for repeated runs. */
 export class IoBinding implements Disposable {
   readonly #native: Native;
@@ -83,7 +80,7 @@ export class IoBinding implements Disposable {
     this.#mustBeIdle();
     if (target instanceof Tensor) {
       checkTensor("output", this.#init.outputs, name, target);
-      this.#refuseOverlap(name, target, this.#inputs);
+      this.#refuseOverlap(name, target, new Map([...this.#inputs, ...this.#outputs]));
       const resource = target.use(this.#native);
       this.#native.call("BindOutput", this.#handle.pointer, cstring(name), resource.pointer);
       this.#outputs.set(name, target);
@@ -99,31 +96,16 @@ export class IoBinding implements Disposable {
 
   /** Runs on another thread; results come from {@linkcode IoBinding.outputs}. Throws as a run does. */
   async run(settings: RunSettings = {}): Promise<void> {
-    this.#prepare();
-    const used = [this.#session, this.#handle.resource];
+    const native = this.#native, session = this.#session, binding = this.#handle.resource;
+    const used = [...this.#prepare(), session, binding];
     for (const resource of used) resource.retain();
-    inFlight.add(used);
     try {
-      using options = createRunOptions(this.#native, settings);
-      const { pointer } = this.#handle.resource;
-      await this.#turns.take(
-        () =>
-          cancellable(
-            this.#native,
-            options,
-            settings.signal,
-            () =>
-              this.#native.callLater(
-                "RunWithBinding",
-                this.#session.pointer,
-                options.pointer,
-                pointer,
-              ),
-          ),
-        settings.signal,
-      );
+      using options = createRunOptions(native, settings);
+      const run = () =>
+        native.callLater("RunWithBinding", session.pointer, options.pointer, binding.pointer);
+      const { signal } = settings;
+      await this.#turns.take(() => cancellable(native, options, signal, run), signal);
     } finally {
-      inFlight.delete(used);
       for (const resource of used) resource.letGo();
     }
   }
@@ -198,8 +180,11 @@ export class IoBinding implements Disposable {
     this.dispose();
   }
 
-  /** Checks that all is bound and usable, and asks for fresh outputs where no tensor is bound. */
-  #prepare(): void {
+  /**
+   * Checks that all is bound and usable, and asks for fresh outputs where no tensor is bound.
+   * @returns what the bound tensors own, for the run to hold.
+   */
+  #prepare(): Resource[] {
     void this.#handle.pointer;
     const missing = this.#init.inputs.filter(({ name }) => !this.#inputs.has(name));
     if (missing.length > 0 || this.#outputs.size === 0) {
@@ -211,11 +196,13 @@ export class IoBinding implements Disposable {
           : "Cannot run the binding: no output is bound.",
       );
     }
-    for (const tensor of this.#inputs.values()) tensor.use(this.#native);
+    const targets = [...this.#outputs.values()];
+    const tensors = [...this.#inputs.values(), ...targets.filter((each) => each instanceof Tensor)];
+    const resources = tensors.map((tensor) => tensor.use(this.#native));
     for (const [name, target] of this.#outputs) {
-      if (target instanceof Tensor) target.use(this.#native);
-      else this.#bindToMemory(name, target);
+      if (!(target instanceof Tensor)) this.#bindToMemory(name, target);
     }
+    return resources;
   }
 
   /** Also drops the result of the run before, which a further run would otherwise overwrite. */
@@ -237,7 +224,7 @@ export class IoBinding implements Disposable {
 
   #refuseOverlap(name: string, tensor: Tensor, others: ReadonlyMap<string, Tensor | Memory>): void {
     for (const [other, target] of others) {
-      if (!(target instanceof Tensor) || !tensor.overlaps(target)) continue;
+      if (other === name || !(target instanceof Tensor) || !tensor.overlaps(target)) continue;
       throw new TypeError(
         `Cannot bind ${name}: it shares memory with ${other}, and the order of writing is undefined. ` +
           "Use two buffers in turn.",

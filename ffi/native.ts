@@ -27,6 +27,9 @@ export function check(api: OrtApi, status: Deno.PointerValue, operation: string)
   }
 }
 
+// Deno before March 2026 (denoland/deno#32775) does not keep the buffers of a nonblocking call alive.
+const inFlight = new Set<unknown>();
+
 /** The bound library, seen from the classes above it: checked calls and counted handles. */
 export class Native {
   readonly api: OrtApi;
@@ -69,7 +72,12 @@ export class Native {
   /** Calls it on another thread; the caller keeps alive all memory behind pointers. */
   async callLater<N extends Checked>(name: N, ...args: Parameters<OrtApi[N]>): Promise<void> {
     const call = this.nonblocking[name] as (...args: unknown[]) => Promise<Deno.PointerValue>;
-    check(this.api, await call(...args), name);
+    inFlight.add(args);
+    try {
+      check(this.api, await call(...args), name);
+    } finally {
+      inFlight.delete(args);
+    }
   }
 
   /** Calls a function whose last parameter receives a pointer. */

@@ -43,7 +43,10 @@ export interface CudaOptions extends ProviderExtras {
   readonly channelsLast?: boolean;
   /** Multiply float32 with 10-bit mantissas on tensor cores. */
   readonly tf32?: boolean;
-  /** Record the kernels of a run once and replay them; needs a binding and fixed shapes. */
+  /**
+   * Record the kernels of a run once and replay them. It needs fixed shapes and a binding, and runs with
+   * runSync: the recording belongs to a thread, and nonblocking runs change threads.
+   */
   readonly cudaGraph?: boolean;
 }
 

@@ -16,10 +16,6 @@ export interface RunInit extends RunSettings {
   readonly into: Readonly<Record<string, Tensor>>;
 }
 
-// Deno before 2026-03 does not keep the arguments of a nonblocking call alive, and no Deno keeps what
-// lies behind pointers in them: this set does, for as long as the call lasts.
-const inFlight = new Set<RunCall>();
-
 /** One call of `Run`: holds everything that C reads or writes until it is closed. */
 export class RunCall implements Disposable {
   readonly #native: Native;
@@ -50,7 +46,6 @@ export class RunCall implements Disposable {
       this[Symbol.dispose]();
       throw error;
     }
-    inFlight.add(this);
   }
 
   /** Runs on this thread. */
@@ -74,7 +69,6 @@ export class RunCall implements Disposable {
 
   /** Lets go of the session and the tensors. */
   [Symbol.dispose](): void {
-    inFlight.delete(this);
     for (const resource of this.#used.splice(0)) resource.letGo();
     this.#options.dispose();
   }

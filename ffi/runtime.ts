@@ -23,9 +23,6 @@ export interface RuntimeOptions {
 
 const runtimes = new Map<string, Runtime>();
 
-// The arguments of nonblocking calls under way; see run.ts.
-const inFlight = new Set<unknown>();
-
 /**
  * Opens ONNX Runtime, once per library: later calls give the same runtime.
  *
@@ -129,16 +126,13 @@ export class Runtime {
     const attempts = new Attempts(options);
     for (;;) {
       using prepared = prepareOptions(this.native, attempts.options);
-      const out = new BigUint64Array(1);
-      const call = creation(this.native, model, prepared, out);
-      inFlight.add(call);
       try {
+        const out = new BigUint64Array(1);
+        const call = creation(this.native, model, prepared, out);
         await this.native.callLater(call.name, ...call.arguments);
         return openSession(this.native, out, prepared, attempts, model);
       } catch (error) {
         attempts.fallBack(error, prepared.skipped);
-      } finally {
-        inFlight.delete(call);
       }
     }
   }

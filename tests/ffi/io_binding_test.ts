@@ -57,3 +57,16 @@ Deno.test("IoBinding refuses a bound tensor that was disposed", () => {
   x.dispose();
   assert.throws(() => binding.runSync(), { name: "DisposedError", what: "Tensor" });
 });
+
+Deno.test("a binding's run holds memory that a bound tensor only borrows", async () => {
+  using session = ort().createSession(model("linear"));
+  const owner = Tensor.empty(ort(), "float32", [1, 3]);
+  owner.data.set([1, 2, 3]);
+  const borrowed = Tensor.from(ort(), "float32", owner.data as Float32Array, [1, 3]);
+  using binding = session.bind().bindInput("x", borrowed).bindOutput("y", { name: "Cpu" });
+  const running = binding.run();
+  borrowed.dispose();
+  owner.dispose();
+  await running;
+  assert.deepEqual([...binding.outputs()["y"]?.data ?? []], [26, 42]);
+});

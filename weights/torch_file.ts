@@ -13,8 +13,8 @@ import { flattenState } from "./torch_state.ts";
 import { readZipDirectory } from "./zip_directory.ts";
 import type { ZipEntry } from "./zip_directory.ts";
 
-/** SD 1.x checkpoints have 1 MB; with optimizer states, tens. */
-const MAX_PICKLE_BYTES = 128 << 20;
+/** SD checkpoints have 1 MB; a pickle that makes objects of nothing takes 30 times its size. */
+const MAX_PICKLE_BYTES = 16 << 20;
 
 /**
  * Opens what `torch.save` of torch 1.6 or newer wrote (`.ckpt`, `.pt`, `.bin`) without running any
@@ -42,9 +42,9 @@ async function checkFormat(file: OpenFile): Promise<void> {
   const start = await file.read(0, Math.min(64, file.size));
   if (start[0] === 0x50 && start[1] === 0x4b) return;
   throw new ModelFormatError(
-    `Cannot open ${file.path} as a torch file: it is not a zip archive; it looks like ${
-      sniff(start) ?? "nothing known"
-    }. If an old torch wrote it, load and save it once with torch, as safetensors.`,
+    `Cannot open ${file.path} as a torch file: it is not a zip archive; it looks like ` +
+      `${sniff(start) ?? "nothing known"}. ` +
+      "If an old torch wrote it, load and save it once with torch, as safetensors.",
     { path: file.path },
   );
 }
@@ -69,7 +69,12 @@ async function readPickle(file: OpenFile, entries: ReadonlyMap<string, ZipEntry>
     }
   }
   const { offset, byteLength } = entries.get(name)!;
-  if (byteLength > MAX_PICKLE_BYTES) throw fail(`its pickle has ${byteLength} bytes`, name);
+  if (byteLength > MAX_PICKLE_BYTES) {
+    throw fail(
+      `its pickle is too long; got ${byteLength} bytes, expected at most ${MAX_PICKLE_BYTES}`,
+      name,
+    );
+  }
   const bytes = await file.read(offset, byteLength);
   return { root: refusing(file.path, () => unpickle(bytes, torchWorld)), folder };
 }
@@ -112,7 +117,7 @@ async function locate(
   const size = BYTES_PER_ELEMENT[tensor.dtype];
   const count = elementCount(tensor.shape);
   if (count === 0) return { data: new Uint8Array() };
-  // The last element that the view reaches, plus one.
+  // The last element that the view reaches.
   const reach = tensor.shape.reduce(
     (sum, n, i) => sum + (n - 1) * tensor.strides[i]!,
     tensor.offset,

@@ -61,7 +61,7 @@ const CALLS: Readonly<Record<string, Call>> = {
     tensor(storage, offset, shape, strides, dtype),
   "torch._utils._rebuild_parameter": ([data]) => data,
   "torch._utils._rebuild_parameter_with_state": ([data]) => data,
-  "torch._tensor._rebuild_from_type_v2": ([rebuild, , args]) => call(rebuild, itemsOf(args)),
+  "torch._tensor._rebuild_from_type_v2": ([rebuild, , args]) => rebuildOnce(rebuild, args),
   "torch.nn.modules.container.ParameterDict": () => new ParameterDict(),
   "torch.Size": ([items]) => items,
   "torch.device": ([name]) => name,
@@ -70,7 +70,7 @@ const CALLS: Readonly<Record<string, Call>> = {
   "collections.Counter": ([counts]) => counts instanceof Map ? counts : new Map(),
   "builtins.set": ([items]) => new Set(itemsOf(items)),
   "_codecs.encode": ([text]) => latin1(text),
-  "numpy.dtype": ([code]) => new NumpyDType(String(code)),
+  "numpy.dtype": ([code]) => new NumpyDType(textOf(code, "numpy's type code")),
   "numpy.core.multiarray.scalar": ([dtype, bytes]) => numpyScalar(dtype, bytes),
 };
 
@@ -125,11 +125,27 @@ export const torchWorld: PickleWorld = {
 };
 
 function call(callable: unknown, args: readonly unknown[]): unknown {
-  const name = String(callable);
-  if (!(callable instanceof PickleGlobal) || !Object.hasOwn(CALLS, name)) {
-    throw new PickleError(`it calls ${name}, which is not allowed`);
-  }
+  const name = nameOf(callable);
+  const found = callable instanceof PickleGlobal && Object.hasOwn(CALLS, name);
+  if (!found) throw new PickleError(`it calls ${name}, which is not allowed`);
   return CALLS[name]!(args);
+}
+
+/** Not itself: a chain of them could be deeper than the stack. */
+function rebuildOnce(rebuild: unknown, args: unknown): unknown {
+  const name = nameOf(rebuild);
+  if (name.endsWith("_rebuild_from_type_v2")) throw new PickleError(`it calls ${name} by itself`);
+  return call(rebuild, itemsOf(args));
+}
+
+/** For messages; never `String` of what a pickle made, which it could make endlessly long. */
+function nameOf(value: unknown): string {
+  return value instanceof PickleGlobal ? value.toString() : `a value of type ${typeof value}`;
+}
+
+function textOf(value: unknown, what: string): string {
+  if (typeof value === "string") return value;
+  throw new PickleError(`${what} is not text`);
 }
 
 function itemsOf(value: unknown): readonly unknown[] {
@@ -153,7 +169,7 @@ function tensor(
 ): TorchTensor {
   if (!(storage instanceof TorchStorage)) throw new PickleError("a tensor has no storage");
   const type = dtype ?? storage.dtype;
-  if (!isStoredDType(type)) throw new PickleError(`a tensor's dtype ${String(type)} is not known`);
+  if (!isStoredDType(type)) throw new PickleError("a tensor's dtype is not known");
   const [start] = counts([offset], "offset");
   const sizes = counts(shape, "shape"), steps = counts(strides, "strides");
   if (sizes.length !== steps.length) {
@@ -173,7 +189,7 @@ function dict(pairs: unknown): Map<unknown, unknown> {
 
 /** Python 3 pickles bytes for protocol 2 as text, one character a byte. */
 function latin1(text: unknown): Uint8Array {
-  return Uint8Array.from(String(text), (character) => character.charCodeAt(0));
+  return Uint8Array.from(textOf(text, "encoded text"), (character) => character.charCodeAt(0));
 }
 
 /** The embeddings of the first textual inversion are in a module, whose state has the tensors. */

@@ -1,4 +1,5 @@
 import { PickleError } from "./pickle_reader.ts";
+import { PickleGlobal } from "./pickle.ts";
 import { TorchTensor } from "./torch_objects.ts";
 
 /** Far beyond any checkpoint, and soon enough for one that repeats itself exponentially. */
@@ -17,7 +18,7 @@ export function flattenState(
   const metadata: Record<string, string> = {};
   if (!(root instanceof Map)) throw new PickleError("it does not hold a dict of tensors");
   let visited = 0;
-  const visit = (value: unknown, path: readonly unknown[]) => {
+  const visit = (value: unknown, path: readonly string[]) => {
     if (++visited > MAX_VALUES || path.length > MAX_DEPTH) {
       throw new PickleError("its dicts hold one another without end");
     }
@@ -26,16 +27,16 @@ export function flattenState(
       if (tensors.has(name)) throw new PickleError(`two of its tensors are named ${name}`);
       tensors.set(name, value);
     } else if (value instanceof Map) {
-      for (const [key, inner] of value) visit(inner, [...path, key]);
+      for (const [key, inner] of value) visit(inner, [...path, keyText(key)]);
     } else if (Array.isArray(value)) {
-      value.forEach((inner, i) => visit(inner, [...path, i]));
+      value.forEach((inner, i) => visit(inner, [...path, `${i}`]));
     } else if (["string", "number", "bigint", "boolean"].includes(typeof value)) {
       metadata[name] = String(value);
     }
   };
   const state: unknown = root.get("state_dict");
   if (state instanceof Map) {
-    for (const [key, value] of root) if (!isContainer(value)) visit(value, [key]);
+    for (const [key, value] of root) if (!isContainer(value)) visit(value, [keyText(key)]);
     visit(state, []);
   } else visit(root, []);
   return { tensors, metadata };
@@ -44,4 +45,12 @@ export function flattenState(
 /** Beside a `state_dict` lie optimizer states, callbacks and schedules: not the model's weights. */
 function isContainer(value: unknown): boolean {
   return typeof value === "object" && value !== null;
+}
+
+/** Keys are text, numbers, or the classes of Lightning's callbacks. */
+function keyText(key: unknown): string {
+  if (typeof key === "string" || typeof key === "number" || key instanceof PickleGlobal) {
+    return String(key);
+  }
+  throw new PickleError("a dict's key is neither text nor a number");
 }

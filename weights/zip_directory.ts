@@ -12,7 +12,8 @@ const END64_LOCATOR = 0x07064b50, LOCATOR_BYTES = 20, END64_RECORD = 0x06064b50,
 const CENTRAL_ENTRY = 0x02014b50, CENTRAL_BYTES = 46;
 const LOCAL_ENTRY = 0x04034b50, LOCAL_BYTES = 30;
 const ZIP64_FIELD = 1, ZIP64_MARK = 0xffffffff;
-const MAX_DIRECTORY_BYTES = 256 << 20;
+/** A checkpoint has some thousand entries. */
+const MAX_DIRECTORY_BYTES = 16 << 20;
 
 /**
  * The entries of a zip file whose contents are stored, not compressed, so that each one is a range

@@ -61,12 +61,18 @@ const REFUSED: [what: string, pickle: string, message: RegExp][] = [
     "\x80\x02cbuiltins\nint\n)R.",
     /calls builtins\.int, which is not/,
   ],
-  ["calling what is no global", "\x80\x02K\x01)R.", /it calls 1, which is not allowed/],
+  ["calling what is no global", "\x80\x02K\x01)R.", /it calls a value of type number/],
   [
     "a rebuild of a forbidden function",
     "\x80\x02ctorch._tensor\n_rebuild_from_type_v2\n(K\x01N)NtR.",
-    /calls 1/,
+    /calls a value of type number/,
   ],
+  [
+    "a rebuild of itself",
+    "\x80\x02ctorch._tensor\n_rebuild_from_type_v2\nq\x00(h\x00N)NtR.",
+    /_rebuild_from_type_v2 by itself/,
+  ],
+  ["numpy types without a code", "\x80\x02cnumpy\ndtype\n]\x85R.", /type code is not text/],
   ["opcode INST", "\x80\x02(ios\nsystem\n.", /opcode 0x69 at byte 3/],
   ["opcode EXT1", "\x80\x02\x82\x01.", /opcode 0x82/],
   ["opcode DUP", "\x80\x02K\x012.", /opcode 0x32/],
@@ -119,6 +125,7 @@ Deno.test("flattenState refuses dicts that hold themselves, or one another expon
 
 Deno.test("flattenState refuses what is no dict, and two tensors of one name", () => {
   assert.throws(() => flattenState([]), /does not hold a dict/);
+  assert.throws(() => flattenState(new Map([[[1], 1]])), /key is neither text nor a number/);
   const tensor = new TorchTensor(new TorchStorage("0", "F32"), "F32", 0, [1], [1]);
   const nested = new Map<string, unknown>([["a", new Map([["b", tensor]])], ["a.b", tensor]]);
   assert.throws(() => flattenState(nested), /two of its tensors are named a\.b/);

@@ -24,9 +24,11 @@ export interface EncodedText {
  * white space, lower case, then the merges (Radford et al. 2021, arXiv:2103.00020, section 2.4).
  */
 export class ClipTokenizer {
-  /** Ids of the tokens that start a text, end it, and fill the rest of the window. */
+  /** Id of the token that starts a text. */
   readonly bos: number;
+  /** Id of the token that ends it. */
   readonly eos: number;
+  /** Id of the token that fills the rest of the window. */
   readonly pad: number;
   /** Tokens in a window, with start and end: 77 for all of CLIP's text encoders. */
   readonly maxLength: number;
@@ -38,6 +40,7 @@ export class ClipTokenizer {
   #size: number;
   #tokenizer: Tokenizer | undefined;
 
+  /** A tokenizer of these parts; `open` reads them from a folder. */
   constructor(files: TokenizerFiles) {
     const { vocab, special, added, maxLength } = files;
     this.#files = files;

@@ -9,7 +9,9 @@ import { ModelFormatError } from "../weights/model_format_error.ts";
 
 /** A special token; `normalized` ones are found in the text after lower-casing. */
 export interface SpecialToken {
+  /** The token as text. */
   readonly content: string;
+  /** Whether it is found after lower-casing, hence in any case. */
   readonly normalized: boolean;
 }
 
@@ -19,22 +21,25 @@ export interface TokenizerFiles {
   readonly vocab: Readonly<Record<string, number>>;
   /** Pairs in order of priority. */
   readonly merges: readonly (readonly [string, string])[];
+  /** The token of each role. */
   readonly special: Readonly<Record<Role, SpecialToken>>;
   /** Ids of tokens beyond the vocabulary (`added_tokens.json`). */
   readonly added: Readonly<Record<string, number>>;
+  /** Tokens in a window, with start and end. */
   readonly maxLength: number;
 }
 
-type Role = keyof typeof DEFAULTS;
+/** What a special token is for. */
+export type Role = "bos_token" | "eos_token" | "unk_token" | "pad_token";
 type Json = Record<string, unknown>;
 
 /** The roles in transformers' order: of two with one token, the last decides `normalized`. */
-const DEFAULTS = {
+const DEFAULTS: Readonly<Record<Role, string>> = {
   bos_token: "<|startoftext|>",
   eos_token: "<|endoftext|>",
   unk_token: "<|endoftext|>",
   pad_token: "<|endoftext|>",
-} as const;
+};
 
 /** Old files have 10^30 for "no limit"; CLIP's position embedding has 77 rows. */
 const CLIP_LENGTH = 77, LONGEST = 100_000;

@@ -3,6 +3,7 @@ import { ModelFormatError } from "./model_format_error.ts";
 
 /** The file to open for one component of a pipeline folder. */
 export interface ComponentFile {
+  /** The file of weights, or the index of its shards. */
   readonly path: string;
   /** The variant whose file it is; undefined for the plain one, also when a variant was asked. */
   readonly variant: string | undefined;

@@ -6,8 +6,11 @@ import type { StoredTensor, TensorSource } from "./stored_tensor.ts";
 export interface EmbeddingVectors {
   /** The pipeline's encoder that they are for; undefined: whichever has that width. */
   readonly encoder: "text_encoder" | "text_encoder_2" | undefined;
+  /** How many tokens the word becomes. */
   readonly count: number;
+  /** The hidden size of the encoder. */
   readonly width: number;
+  /** The vectors, one after the other. */
   readonly tensor: StoredTensor;
 }
 
@@ -15,6 +18,7 @@ export interface EmbeddingVectors {
 export interface EmbeddingFile {
   /** The word to write in prompts: the file's own, or the file's name. */
   readonly token: string;
+  /** One entry, or SDXL's two. */
   readonly vectors: readonly EmbeddingVectors[];
 }
 

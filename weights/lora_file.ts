@@ -37,27 +37,35 @@ export type LoraUpdate =
 
 /** DoRA's lengths (arXiv:2402.09353) of the weight's rows, or of its columns. */
 export interface LoraMagnitude {
+  /** Rows are outputs, columns inputs. */
   readonly of: "rows" | "columns";
+  /** The lengths. */
   readonly tensor: StoredTensor;
 }
 
 /** The change of one layer. */
 export interface LoraLayer {
+  /** The file, for messages. */
   readonly path: string;
   /** The layer's name in the file, for messages. */
   readonly key: string;
+  /** Which network has the module. */
   readonly network: LoraNetwork;
   /** The module, flat: see `LoraPlace`. */
   readonly module: string;
+  /** How the weight changes. */
   readonly update: LoraUpdate;
   /** alpha / rank, or 1 where the file has no alpha. */
   readonly scale: number;
+  /** What makes it a DoRA. */
   readonly magnitude: LoraMagnitude | undefined;
 }
 
 /** What an adapter file holds. */
 export interface LoraFile {
+  /** What was read. */
   readonly path: string;
+  /** One a module that changes. */
   readonly layers: readonly LoraLayer[];
   /** Tensors that belong to no layer that is understood here: never ignore them silently. */
   readonly unused: readonly string[];

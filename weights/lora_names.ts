@@ -3,6 +3,7 @@ export type LoraNetwork = "unet" | "text_encoder" | "text_encoder_2";
 
 /** Where an adapter's layer belongs. */
 export interface LoraPlace {
+  /** Which network has the module. */
   readonly network: LoraNetwork;
   /**
    * The module's name in diffusers' spelling with "_" for ".", because kohya's names have lost the

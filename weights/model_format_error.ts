@@ -3,10 +3,14 @@
  * `path` is the file; `key` names the tensor, field or entry at fault when there is one.
  */
 export class ModelFormatError extends Error {
+  /** The class, as text. */
   override readonly name = "ModelFormatError";
+  /** The file, or what stands for it. */
   readonly path: string;
+  /** The tensor, field or entry at fault. */
   readonly key: string | undefined;
 
+  /** `message` reads: Cannot VERB WHAT: WHY; got X, expected Y. DO THIS. */
   constructor(message: string, at: { path: string; key?: string | undefined; cause?: unknown }) {
     super(message, at.cause === undefined ? undefined : { cause: at.cause });
     this.path = at.path;

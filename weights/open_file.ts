@@ -2,7 +2,9 @@ import { ModelFormatError } from "./model_format_error.ts";
 
 /** A regular file that is open for reading; `path` is absolute with symlinks resolved. */
 export interface OpenFile extends Disposable {
+  /** The real path. */
   readonly path: string;
+  /** In bytes, when it was opened. */
   readonly size: number;
   /** Bytes `[offset, offset + length)`; throws ModelFormatError when the file ends before. */
   read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;

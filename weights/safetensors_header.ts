@@ -7,7 +7,8 @@ import type { FileRange, StoredTensor } from "./stored_tensor.ts";
 /** The longest header that the format allows. */
 const MAX_HEADER_BYTES = 100_000_000;
 
-type TensorInFile = StoredTensor & { readonly location: FileRange };
+/** A tensor that is a range of a file. */
+export type TensorInFile = StoredTensor & { readonly location: FileRange };
 
 /**
  * The length of the JSON header, from the file's first bytes (8 of them, little-endian).

@@ -4,9 +4,13 @@ import { pieces } from "./read.ts";
 
 /** A tensor whose bytes are made while they are written, piece by piece. */
 export interface GeneratedTensor {
+  /** Name in the file. */
   readonly name: string;
+  /** Type of the elements. */
   readonly dtype: StoredDType;
+  /** Sizes, outermost first. */
   readonly shape: readonly number[];
+  /** All bytes in order, little-endian; a piece may be overwritten once the next is asked for. */
   generate(): Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
 }
 

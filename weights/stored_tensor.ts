@@ -25,8 +25,11 @@ export type StoredDType = keyof typeof BYTES_PER_ELEMENT;
 
 /** Bytes `[offset, offset + byteLength)` of a file; `file` is absolute with symlinks resolved. */
 export interface FileRange {
+  /** Absolute path. */
   readonly file: string;
+  /** First byte, from the start of the file; any alignment. */
   readonly offset: number;
+  /** Bytes, exactly those of the tensor. */
   readonly byteLength: number;
 }
 
@@ -35,15 +38,21 @@ export type TensorLocation = FileRange | { readonly data: Uint8Array };
 
 /** A tensor that has been found but not read. */
 export interface StoredTensor {
+  /** The file's own name for it. */
   readonly name: string;
+  /** Type of the elements. */
   readonly dtype: StoredDType;
+  /** Sizes, outermost first; empty for a scalar. */
   readonly shape: readonly number[];
+  /** Where the elements are. */
   readonly location: TensorLocation;
 }
 
 /** Tensors by name, from one file, several shards, or memory. */
 export interface TensorSource {
+  /** All names, in the order of the file. */
   names(): Iterable<string>;
+  /** The tensor of that name. */
   get(name: string): StoredTensor | undefined;
   /** Free text that the file carries (`__metadata__` of safetensors). */
   readonly metadata: Readonly<Record<string, string>>;

@@ -1,6 +1,8 @@
-/** Sizes and strides, in elements. */
-interface Layout {
+/** Where the elements of a tensor lie in its storage. */
+export interface Layout {
+  /** Sizes, outermost first. */
   readonly shape: readonly number[];
+  /** Elements from one index to the next, for each axis. */
   readonly strides: readonly number[];
 }
 

@@ -3,7 +3,9 @@ import type { OpenFile } from "./open_file.ts";
 
 /** Where the plain bytes of one entry of a zip file are. */
 export interface ZipEntry {
+  /** First byte, from the start of the file. */
   readonly offset: number;
+  /** How many bytes. */
   readonly byteLength: number;
 }
 

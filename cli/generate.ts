@@ -12,6 +12,7 @@ import {
   GENERATE_FLAGS,
   generateOptions,
   providersOf,
+  schedulerOptionsOf,
 } from "./generate_flags.ts";
 import { openOutput, type Output } from "./output.ts";
 import { promptsOf } from "./prompts.ts";
@@ -36,6 +37,7 @@ export async function generate(args: readonly string[]): Promise<number> {
     return 0;
   }
   const prompts = promptsOf(flags.prompt, positionals);
+  const providers = providersOf(flags), schedulerOptions = schedulerOptionsOf(flags);
   const count = Number(flags.count ?? 1n);
   const output = await openOutput(
     flags.output ?? "latent-{seed}.png",
@@ -46,13 +48,14 @@ export async function generate(args: readonly string[]): Promise<number> {
     reporter.stage("opening the model");
     await using sd = await StableDiffusion.open(flags.model, {
       ...(flags.variant === undefined ? {} : { variant: flags.variant }),
-      providers: providersOf(flags),
+      providers,
     });
     let picture = 0;
     for await (const prompt of prompts.texts) {
       const first = flags.seed ?? BigInt(randomSeed());
       for (let i = 0; i < count; i++) {
-        const options = generateOptions(flags, prompt, first + BigInt(i), signal);
+        const seed = first + BigInt(i);
+        const options = { ...generateOptions(flags), prompt, seed, schedulerOptions, signal };
         await draw(sd, options, { picture: picture++, output, reporter });
       }
     }

@@ -79,18 +79,9 @@ export const GENERATE_FLAGS = {
 /** Parsed {@linkcode GENERATE_FLAGS}. */
 export type GenerateFlags = FlagValues<typeof GENERATE_FLAGS>;
 
-/** The library's options for one picture. */
-export function generateOptions(
-  flags: GenerateFlags,
-  prompt: string,
-  seed: bigint,
-  signal: AbortSignal,
-): GenerateOptions & { readonly seed: bigint } {
+/** The options that all pictures of a run have in common. */
+export function generateOptions(flags: GenerateFlags): Omit<GenerateOptions, "prompt" | "seed"> {
   return {
-    prompt,
-    seed,
-    signal,
-    schedulerOptions: schedulerOptions(flags),
     ...given("negativePrompt", flags["negative-prompt"]),
     ...given("steps", number(flags.steps)),
     ...given("guidanceScale", flags["guidance-scale"]),
@@ -103,7 +94,9 @@ export function generateOptions(
 }
 
 /** The scheduler's overrides. @throws {UsageError} for two kinds of sigmas. */
-function schedulerOptions(flags: GenerateFlags): NonNullable<GenerateOptions["schedulerOptions"]> {
+export function schedulerOptionsOf(
+  flags: GenerateFlags,
+): NonNullable<GenerateOptions["schedulerOptions"]> {
   const kinds = (["karras", "exponential", "beta-sigmas"] as const).filter((name) => flags[name]);
   if (kinds.length > 1) throw new UsageError(`Take one of --${kinds.join(" and --")}.`);
   const sigmas = { karras: "karras", exponential: "exponential", "beta-sigmas": "beta" } as const;

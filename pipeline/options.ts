@@ -45,8 +45,8 @@ export const DEFAULTS = Object.freeze({
 /** An option that no picture can be made with; `option` is its name in the options object. */
 export class OptionError extends RangeError {
   override readonly name = "OptionError";
-  constructor(readonly option: string, message: string) {
-    super(message);
+  constructor(readonly option: string, message: string, options?: ErrorOptions) {
+    super(message, options);
   }
 }
 

@@ -23,14 +23,18 @@ export interface SessionBuilderOptions {
 }
 
 /**
- * Keeps weights where they are mapped. Both of these would copy every weight into anonymous memory
- * when a session is made: prepacking for matrix products, which gains nothing at the sizes of a
- * U-Net, and the reordering of convolution weights for NCHWc, which gains a tenth.
+ * Session config entries that keep weights where they are mapped. Prepacking for matrix products,
+ * which gains nothing at the sizes of a U-Net, and the reordering of convolution weights for NCHWc,
+ * which gains a tenth, would copy every weight into anonymous memory. Weights supplied from memory
+ * reach the kernels but not the optimizers: constant folding would look for them in a file.
  */
-const MAPPED_WEIGHTS: Readonly<Record<string, string>> = {
-  "session.disable_prepacking": "1",
-  "optimization.disable_specified_optimizers": "NchwcTransformer",
-};
+function weightConfig(someSupplied: boolean): Record<string, string> {
+  const disabled = ["NchwcTransformer", ...(someSupplied ? ["ConstantFolding"] : [])];
+  return {
+    "session.disable_prepacking": "1",
+    "optimization.disable_specified_optimizers": disabled.join(";"),
+  };
+}
 
 /** How safetensors spells the element types that a file's weights may have. */
 const STORED: Readonly<Record<string, StoredDType>> = {
@@ -57,7 +61,7 @@ export class SessionBuilder {
       providers,
       initializers: supplied,
       config: {
-        ...MAPPED_WEIGHTS,
+        ...weightConfig(supplied.size > 0),
         ...(externalRoot !== undefined && {
           "session.model_external_initializers_file_folder_path": externalRoot,
         }),

@@ -6,9 +6,9 @@
 
 import { cpu, type Provider } from "../ffi/providers.ts";
 import { openRuntime } from "../ffi/runtime.ts";
-import { type Scheduler, schedulerFromConfig } from "../schedulers/scheduler.ts";
+import { schedulerFromConfig } from "../schedulers/scheduler.ts";
 import { denoise, type DenoisingStep } from "../schedulers/denoise.ts";
-import type { Stage } from "../schedulers/plan.ts";
+import type { Plan, Stage } from "../schedulers/plan.ts";
 import { TorchCpuGenerator } from "../schedulers/random/torch_cpu.ts";
 import { Autoencoder, type Latents } from "./autoencoder.ts";
 import { openEmbedded } from "./embedded_model.ts";
@@ -93,8 +93,8 @@ export class StableDiffusion implements AsyncDisposable {
    */
   async *denoise(options: GenerateOptions): AsyncGenerator<Step, void, void> {
     const settings = this.settings(options);
-    const { steps, seed, signal } = settings;
-    const plan = this.scheduler(settings).plan({ steps });
+    const { seed, signal } = settings;
+    const plan = this.plan(settings);
     const size = this.#latentSize(settings);
     const noise = new TorchCpuGenerator(seed);
     const count = size.channels * size.height * size.width;
@@ -120,12 +120,20 @@ export class StableDiffusion implements AsyncDisposable {
     return image;
   }
 
-  /** The scheduler that these options ask for. @throws {RangeError} naming near matches. */
-  scheduler(settings: Pick<Settings, "scheduler" | "schedulerOptions">): Scheduler {
-    return schedulerFromConfig(this.parts.schedulerConfig, {
-      ...settings.schedulerOptions,
-      scheduler: settings.scheduler,
-    });
+  /**
+   * The plan of a run: every timestep, with its row of weights.
+   *
+   * @throws {OptionError} for a scheduler that is not known, or that cannot do what is asked.
+   */
+  plan(options: GenerateOptions): Plan {
+    const { scheduler, schedulerOptions, steps } = this.settings(options);
+    try {
+      const overrides = { ...schedulerOptions, scheduler };
+      return schedulerFromConfig(this.parts.schedulerConfig, overrides).plan({ steps });
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      throw new OptionError("scheduler", error.message, { cause: error });
+    }
   }
 
   /** All options of one picture: checked, and with the defaults of the model's files. */
@@ -165,7 +173,10 @@ export class StableDiffusion implements AsyncDisposable {
     return { channels: latentChannels, height: height / factor, width: width / factor };
   }
 
-  /** Encodes the prompts; guidance of at most 1 needs no negative one. */
+  /**
+   * Encodes the prompts; guidance of at most 1 needs no negative one. Clip skip is for the prompt
+   * alone: diffusers encodes the negative one with all layers.
+   */
   async #prompt(settings: Settings): Promise<GuidedPrompt> {
     const { guidanceScale, guidanceRescale, width, height, clipSkip, signal } = settings;
     const positive = await this.#conditioner.encode(settings.prompt, clipSkip, signal);
@@ -175,7 +186,7 @@ export class StableDiffusion implements AsyncDisposable {
     const absent = settings.negativePrompt === undefined && this.parts.index.zeroEmptyNegative;
     const negative = absent
       ? zeroConditioning(positive)
-      : await this.#conditioner.encode(settings.negativePrompt ?? "", clipSkip, signal);
+      : await this.#conditioner.encode(settings.negativePrompt ?? "", 0, signal);
     return { ...common, negative };
   }
 }

@@ -41,7 +41,8 @@ function* sources(folder: string): Generator<string> {
 
 function importsOf(file: string): Import[] {
   const text = Deno.readTextFileSync(join(ROOT, file));
-  const pattern = /(?:\bfrom\s+|\bimport\s*\(?\s*)"([^"]+)"/g;
+  const pattern =
+    /(?:^(?:import|export|\})[^"\n]*\bfrom |^import |\b(?:import|resolve)\()"([^"\n]+)"/gm;
   return [...text.matchAll(pattern)].map((match) => ({ file, specifier: match[1]! }));
 }
 

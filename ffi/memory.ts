@@ -2,9 +2,12 @@ const encoder = new TextEncoder();
 
 /**
  * Text as C expects it: UTF-8 with a closing zero.
- * @throws {TypeError} if the text holds a zero character, which C would take for its end.
+ * @throws {TypeError} if it is no text, or holds a zero character, which C would take for its end.
  */
 export function cstring(text: string): Uint8Array<ArrayBuffer> {
+  if (typeof text !== "string") {
+    throw new TypeError(`Cannot pass ${text} to ONNX Runtime: got ${typeof text}, expected text.`);
+  }
   if (text.includes("\0")) {
     throw new TypeError(
       `Cannot pass ${

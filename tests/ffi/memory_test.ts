@@ -4,6 +4,7 @@ import { cpath, cstring, CStrings, pointersAt, textAt } from "../../ffi/memory.t
 Deno.test("cstring() closes UTF-8 with a zero and refuses one inside", () => {
   assert.deepEqual([...cstring("ä")], [0xc3, 0xa4, 0]);
   assert.throws(() => cstring("a\0b"), TypeError);
+  assert.throws(() => cstring(1 as unknown as string), /got number, expected text/);
 });
 
 Deno.test("cpath() is UTF-16 on Windows and UTF-8 elsewhere", () => {

@@ -27,11 +27,6 @@ export function lowering<T>(target: Lowering, build: () => T): T {
   }
 }
 
-/** The lowering in force. */
-export function currentLowering(): Lowering {
-  return current;
-}
-
 /** Builds the form for the lowering in force; a new target must be added to every composite. */
 export function lower<T>(forms: Readonly<Record<Lowering, () => T>>): T {
   return forms[current]();

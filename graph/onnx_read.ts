@@ -1,7 +1,14 @@
 /** Reads an ONNX model as plain data: what `explain` prints and tests look at. */
 import { byteSize, type DType, dtypeOfCode } from "./dtype.ts";
-import { type AttributeProto, AttributeType, DataLocation, fromBinary } from "./protobuf.ts";
-import { ModelProtoSchema, type TensorProto, type ValueInfoProto } from "./protobuf.ts";
+import {
+  type AttributeProto,
+  AttributeType,
+  DataLocation,
+  fromBinary,
+  ModelProtoSchema,
+  type TensorProto,
+  type ValueInfoProto,
+} from "./protobuf.ts";
 import type { Dim } from "./shape.ts";
 
 /** A tensor of a model; undefined where the model does not say. */

@@ -1,6 +1,6 @@
 /** What an operation is: its ONNX name, the type of its results, and its derivative. */
-import type { Inputs, OpNode, TensorType } from "./value.ts";
-import { opNode, type Value } from "./value.ts";
+import { type DType, isFloating } from "./dtype.ts";
+import { type Inputs, type OpNode, opNode, type TensorType, type Value } from "./value.ts";
 
 /** Plain options of an operation, by name. */
 export type Attributes = Readonly<Record<string, unknown>>;
@@ -65,15 +65,22 @@ export function apply<I extends Inputs, A extends object>(
 }
 
 /** The common dtype; throws TypeError naming `op` when inputs differ. */
-export function sameDtype(
-  op: string,
-  types: readonly (TensorType | undefined)[],
-): TensorType["dtype"] {
+export function sameDtype(op: string, types: readonly (TensorType | undefined)[]): DType {
   const dtypes = [...new Set(types.flatMap((type) => type ? [type.dtype] : []))];
-  if (dtypes.length === 1) return dtypes[0] as TensorType["dtype"];
+  if (dtypes.length === 1) return dtypes[0] as DType;
   throw new TypeError(
     `Cannot apply ${op}: element types differ; got ${dtypes.join(" and ")}. Convert with cast().`,
   );
+}
+
+/** Families of element types. */
+export type Kind = "float" | "bool" | "any";
+
+/** Throws TypeError, naming `op`, for an element type that is not of the kind. */
+export function expectKind(op: string, dtype: DType, kind: Kind): void {
+  const fits = kind === "any" || (kind === "bool" ? dtype === "bool" : isFloating(dtype));
+  if (fits) return;
+  throw new TypeError(`Cannot apply ${op}: got ${dtype}, expected ${kind}. Convert with cast().`);
 }
 
 /** Operations of different kinds as one list. */

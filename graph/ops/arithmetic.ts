@@ -1,7 +1,7 @@
 /** Elementwise operations of two tensors, with broadcasting, and `where`. */
-import { apply, type OpDef, opTable, sameDtype } from "../op.ts";
+import { apply, expectKind, type Kind, type OpDef, opTable, sameDtype } from "../op.ts";
 import { broadcastShapes } from "../shape.ts";
-import { constant, type TensorType, type Value } from "../value.ts";
+import { constant, type Value } from "../value.ts";
 import { log, neg } from "./elementwise.ts";
 
 /** A tensor, or a number that takes the other operand's dtype. */
@@ -20,11 +20,11 @@ function arithmetic(type: string, vjp: OpDef<Pair, object>["vjp"]): OpDef<Pair, 
   };
 }
 
-function comparison(type: string): OpDef<Pair, object> {
+function comparison(type: string, kind: Kind = "any"): OpDef<Pair, object> {
   return {
     type,
     infer: (types) => {
-      sameDtype(type, types);
+      expectKind(type, sameDtype(type, types), kind);
       return [{ dtype: "bool", shape: broadcastShapes(type, types[0].shape, types[1].shape) }];
     },
     vjp: "zero",
@@ -52,8 +52,8 @@ const ops = {
   lessOrEqual: comparison("LessOrEqual"),
   greater: comparison("Greater"),
   greaterOrEqual: comparison("GreaterOrEqual"),
-  and: comparison("And"),
-  or: comparison("Or"),
+  and: comparison("And", "bool"),
+  or: comparison("Or", "bool"),
 };
 
 const select: OpDef<readonly [Value, Value, Value], object> = {
@@ -114,19 +114,9 @@ export const or: (a: Value, b: Value) => Value = binary(ops.or);
 
 /** `a` where the bool condition holds, else `b`; all three broadcast. */
 export function where(condition: Value, a: Operand, b: Operand): Value {
-  if (condition.dtype !== "bool") {
-    throw new TypeError(`Cannot apply Where: the condition is ${condition.dtype}, expected bool.`);
-  }
+  expectKind("Where", condition.dtype, "bool");
   return apply(select, [condition, ...operands("Where", a, b)], {});
 }
 
 /** Every two-operand operation, for tables of tests. */
 export const arithmeticOps: readonly OpDef[] = opTable(...Object.values(ops), select);
-
-/** The type of a broadcast result, for ops defined elsewhere. */
-export function broadcastType(op: string, types: readonly TensorType[]): TensorType {
-  return {
-    dtype: sameDtype(op, types),
-    shape: broadcastShapes(op, ...types.map((type) => type.shape)),
-  };
-}

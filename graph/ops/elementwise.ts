@@ -1,25 +1,27 @@
 /** Elementwise operations of one tensor. */
-import type { DType } from "../dtype.ts";
-import { dtypeCode, isFloating } from "../dtype.ts";
-import { apply, type OpDef, opTable } from "../op.ts";
+import { type DType, dtypeCode, isFloating } from "../dtype.ts";
+import { apply, expectKind, type Kind, type OpDef, opTable } from "../op.ts";
 import { constant, type Value } from "../value.ts";
 import { and, div, greater, greaterOrEqual, lessOrEqual, mul, sub, where } from "./arithmetic.ts";
 
 /** `x` the input, `y` the result, `g` the cotangent of `y`. */
 type Rule = ((g: Value, x: Value, y: Value) => Value) | "zero";
 
-function unaryOp(type: string, rule: Rule): OpDef<readonly [Value], object> {
+function unaryOp(type: string, rule: Rule, kind: Kind = "float"): OpDef<readonly [Value], object> {
   return {
     type,
-    infer: ([x]) => [x],
+    infer: ([x]) => {
+      expectKind(type, x.dtype, kind);
+      return [x];
+    },
     vjp: rule === "zero" ? "zero" : (g, { inputs: [x], outputs: [y] }) => [rule(g, x, y as Value)],
   };
 }
 
 const ops = {
-  neg: unaryOp("Neg", (g) => neg(g)),
-  abs: unaryOp("Abs", (g, x) => mul(g, sign(x))),
-  sign: unaryOp("Sign", "zero"),
+  neg: unaryOp("Neg", (g) => neg(g), "any"),
+  abs: unaryOp("Abs", (g, x) => mul(g, sign(x)), "any"),
+  sign: unaryOp("Sign", "zero", "any"),
   floor: unaryOp("Floor", "zero"),
   ceil: unaryOp("Ceil", "zero"),
   round: unaryOp("Round", "zero"),
@@ -35,8 +37,8 @@ const ops = {
   tanh: unaryOp("Tanh", (g, _x, y) => mul(g, sub(1, mul(y, y)))),
   relu: unaryOp("Relu", (g, x) => where(greater(x, 0), g, 0)),
   softplus: unaryOp("Softplus", (g, x) => mul(g, sigmoid(x))),
-  not: unaryOp("Not", "zero"),
-  identity: unaryOp("Identity", (g) => g),
+  not: unaryOp("Not", "zero", "bool"),
+  identity: unaryOp("Identity", (g) => g, "any"),
 };
 
 const leakyReluOp: OpDef<readonly [Value], { alpha: number }> = {
@@ -120,11 +122,6 @@ export function clip(x: Value, low: number, high: number): Value {
 /** Converts the element type; float to integer truncates. Returns `x` itself if it has that type. */
 export function cast(x: Value, dtype: DType): Value {
   return x.dtype === dtype ? x : apply(castOp, [x], { to: dtypeCode(dtype), dtype });
-}
-
-/** `x * x` */
-export function square(x: Value): Value {
-  return mul(x, x);
 }
 
 /** Every one-operand operation, for tables of tests. */

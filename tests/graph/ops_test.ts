@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { reachable } from "../../graph/mod.ts";
+import { type Lowering, reachable } from "../../graph/mod.ts";
 import { activationOps } from "../../graph/ops/activation.ts";
 import { arithmeticOps } from "../../graph/ops/arithmetic.ts";
 import { attentionOps } from "../../graph/ops/attention.ts";
@@ -12,9 +12,7 @@ import { movementOps } from "../../graph/ops/movement.ts";
 import { normalizationOps } from "../../graph/ops/normalization.ts";
 import { reduceOps } from "../../graph/ops/reduce.ts";
 import { resizeOps } from "../../graph/ops/resize.ts";
-import type { Lowering } from "../../graph/mod.ts";
-import { buildCase, caseModel, elements, type GoldenTensor } from "./golden_cases.ts";
-import { goldenCases } from "./golden_cases.ts";
+import { buildCase, caseModel, elements, goldenCases, type GoldenTensor } from "./golden_cases.ts";
 import { builds } from "./op_cases.ts";
 import { type Result, runModel } from "./run_graph.ts";
 

@@ -39,6 +39,10 @@ Deno.test("operations refuse mixed element types and say what to do", () => {
   });
   assert.throws(() => op.where(x, x, x), TypeError);
   assert.throws(() => op.add(1, 2), TypeError);
+  const i = op.input("i", "int64", [2]);
+  assert.throws(() => op.exp(i), /Cannot apply Exp: got int64, expected float\. Convert with cast/);
+  assert.throws(() => op.and(i, i), /Cannot apply And: got int64, expected bool/);
+  assert.throws(() => op.where(i, x, x), /Cannot apply Where: got int64, expected bool/);
 });
 
 Deno.test("a number beside a tensor takes its element type", () => {

@@ -77,7 +77,8 @@ export class SessionBuilder {
         Tensor.fromBytes(this.runtime, type.dtype as "float32", source.data, shape),
       );
     }
-    const key = `${source.file} ${source.offset}`;
+    // Views of one weight share its place in the file, not its shape.
+    const key = `${source.file} ${source.offset} ${shape}`;
     let tensor = this.#converted.get(key);
     if (!tensor) {
       const dtype = STORED[source.storedAs ?? type.dtype]!;

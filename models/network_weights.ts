@@ -91,7 +91,7 @@ export class NetworkWeights {
   /**
    * The tensor `name` under this prefix as a weight of exactly `shape`; a 1x1 convolution and a
    * matrix are the same bytes and stand in for each other. The same name gives the same Value.
-   * Throws ModelFormatError when it is missing or has another shape or no floating-point type.
+   * Throws ModelFormatError when it is missing or has another shape or another type.
    */
   tensor(name: string, shape: readonly number[]): Value {
     const { bound, options, dtype, parameters } = this.#network;
@@ -153,7 +153,7 @@ export class NetworkWeights {
     }
     if (FLOATING[tensor.dtype] === undefined) {
       throw fail(
-        `tensor ${tensor.name} has no floating-point type; got ${tensor.dtype}, ` +
+        `tensor ${tensor.name} has a type that is not used for weights; got ${tensor.dtype}, ` +
           `expected one of ${Object.keys(FLOATING).join(", ")}`,
       );
     }

@@ -22,6 +22,8 @@ export interface UNetShape {
   readonly width: number;
   /** Tokens of the prompt: 77, or a multiple for chunked prompts. */
   readonly sequence: number;
+  /** Numbers in `time_ids` of SDXL: 6 (default); 5 for the refiner, which takes a score. */
+  readonly timeIds?: number;
 }
 
 /** The sample, and what the inputs beside it become. */
@@ -31,14 +33,14 @@ export interface ConditionedSample extends Conditioning {
 
 /**
  * Takes the inputs that the U-Net and the ControlNet share: `sample` [B, C, h, w], `timestep` [B] and `encoder_hidden_states` [B, S, D]; for
- * SDXL `text_embeds` [B, n] and `time_ids` [B, 6]; for the x4 upscaler `class_labels` int64 [B];
+ * SDXL `text_embeds` [B, n] and `time_ids` [B, timeIds]; for the x4 upscaler `class_labels` int64 [B];
  * for distilled LCM models `timestep_cond` [B, m]; and from them the embedding of the timestep.
  */
 export function conditionedSample(
   config: UNetTrunkConfig & { readonly timeCondDim?: number | undefined },
   w: NetworkWeights,
   inputs: GraphInputs,
-  { batch, height, width, sequence }: UNetShape,
+  { batch, height, width, sequence, timeIds = 6 }: UNetShape,
 ): ConditionedSample {
   const crossDim = config.downBlocks.at(-1)!.crossAttentionDim;
   const sample = inputs.take("sample", "float32", [batch, config.inChannels, height, width]);
@@ -56,7 +58,7 @@ export function conditionedSample(
     time = add(time, gather(table, labels, 0));
   }
   if (config.textTime !== undefined) {
-    time = add(time, textTimeEmbedding(config, config.textTime, w, inputs, batch));
+    time = add(time, textTimeEmbedding(config, config.textTime, w, inputs, [batch, timeIds]));
   }
   return { config, sample, time: silu(time), context: cast(context, w.dtype) };
 }
@@ -70,9 +72,8 @@ function textTimeEmbedding(
   { timeDim, inputDim }: NonNullable<UNetTrunkConfig["textTime"]>,
   w: NetworkWeights,
   inputs: GraphInputs,
-  batch: Dim,
+  [batch, ids]: readonly [Dim, number],
 ): Value {
-  const ids = 6;
   const text = inputs.take("text_embeds", "float32", [batch, inputDim - ids * timeDim]);
   const timeIds = inputs.take("time_ids", "float32", [batch, ids]);
   const waves = sinusoid(reshape(timeIds, [-1]), timeDim, config);

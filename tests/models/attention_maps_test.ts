@@ -3,7 +3,8 @@ import { lowering } from "../../graph/lowering.ts";
 import { crossAttentionMaps } from "../../models/attention_maps.ts";
 import { unet } from "../../models/unet.ts";
 import { unetConfig } from "../../models/unet_config.ts";
-import { assertGolden, golden, runCase } from "./golden.ts";
+import { golden } from "./golden.ts";
+import { assertGolden, runCase } from "./run_golden.ts";
 
 const SHAPE = { batch: 2, height: 13, width: 11, sequence: 5 };
 

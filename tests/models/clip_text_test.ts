@@ -1,7 +1,8 @@
 import { strict as assert } from "node:assert";
 import { clipTextConfig } from "../../models/clip_config.ts";
 import { clipTextModel } from "../../models/clip_text.ts";
-import { assertGolden, golden, runCase } from "./golden.ts";
+import { golden } from "./golden.ts";
+import { assertGolden, runCase } from "./run_golden.ts";
 
 const shape = { batch: 2, sequence: 11 };
 

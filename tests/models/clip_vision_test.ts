@@ -1,7 +1,8 @@
 import { strict as assert } from "node:assert";
 import { clipVisionConfig } from "../../models/clip_config.ts";
 import { clipVisionModel } from "../../models/clip_vision.ts";
-import { assertGolden, golden, runCase } from "./golden.ts";
+import { golden } from "./golden.ts";
+import { assertGolden, runCase } from "./run_golden.ts";
 
 Deno.test("clipVisionModel gives the embedding of a picture and the state before the last layer", async () => {
   const it = await golden("vision");

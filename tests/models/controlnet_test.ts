@@ -1,7 +1,8 @@
 import { strict as assert } from "node:assert";
 import { controlNet } from "../../models/controlnet.ts";
 import { controlNetConfig } from "../../models/controlnet_config.ts";
-import { assertGolden, golden, runCase } from "./golden.ts";
+import { golden } from "./golden.ts";
+import { assertGolden, runCase } from "./run_golden.ts";
 
 for (const [size, guessMode] of [["8x8", false], ["5x7", false], ["8x8", true]] as const) {
   const name = size + (guessMode ? "_guess" : "");

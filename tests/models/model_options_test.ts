@@ -17,7 +17,8 @@ import {
   tensorInMemory,
   type TensorSource,
 } from "../../weights/stored_tensor.ts";
-import { assertGolden, type Golden, golden, runCase, runSession, session } from "./golden.ts";
+import { type Golden, golden } from "./golden.ts";
+import { assertGolden, runCase, runSession, session } from "./run_golden.ts";
 
 const TEXT = { batch: 2, sequence: 11 };
 const UNET = { batch: 2, height: 8, width: 8, sequence: 5 };

@@ -86,7 +86,7 @@ Deno.test("NetworkWeights.tensor says what is missing, misshapen or of the wrong
   );
   assert.match(
     message(() => w.tensor("indices", [2])),
-    /indices has no floating-point type; got I64/,
+    /indices has a type that is not used for weights; got I64/,
   );
 });
 

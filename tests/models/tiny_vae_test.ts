@@ -1,6 +1,7 @@
 import { strict as assert } from "node:assert";
 import { tinyVaeConfig, tinyVaeDecoder, tinyVaeEncoder } from "../../models/tiny_vae.ts";
-import { assertGolden, golden, runCase } from "./golden.ts";
+import { golden } from "./golden.ts";
+import { assertGolden, runCase } from "./run_golden.ts";
 
 Deno.test("tinyVaeDecoder and tinyVaeEncoder equal diffusers' AutoencoderTiny", async () => {
   const it = await golden("vae_tiny");

@@ -1,7 +1,8 @@
 import { strict as assert } from "node:assert";
 import { unet } from "../../models/unet.ts";
 import { unetConfig } from "../../models/unet_config.ts";
-import { assertGolden, golden, runCase } from "./golden.ts";
+import { golden } from "./golden.ts";
+import { assertGolden, runCase } from "./run_golden.ts";
 
 const CASES: readonly [string, string, string[]][] = [
   ["unet_sd1", "SD 1's convolution projections", ["8x8", "13x11"]],

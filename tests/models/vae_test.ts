@@ -2,7 +2,8 @@ import { strict as assert } from "node:assert";
 import { vaeConfig } from "../../models/vae_config.ts";
 import { vaeDecoder } from "../../models/vae_decoder.ts";
 import { vaeEncoder } from "../../models/vae_encoder.ts";
-import { assertGolden, golden, runCase } from "./golden.ts";
+import { golden } from "./golden.ts";
+import { assertGolden, runCase } from "./run_golden.ts";
 
 const CASES: readonly [string, string][] = [
   ["vae_sd", "of Stable Diffusion"],

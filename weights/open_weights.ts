@@ -1,4 +1,5 @@
 import { findComponentFile } from "./component_files.ts";
+import { openGguf } from "./gguf_file.ts";
 import { openFile } from "./open_file.ts";
 import { openSafetensors } from "./safetensors.ts";
 import { openSharded } from "./sharded.ts";
@@ -6,16 +7,17 @@ import type { TensorSource } from "./stored_tensor.ts";
 import { openTorchFile } from "./torch_file.ts";
 
 /**
- * Opens a file of weights by what it is, not by its extension: safetensors, a torch zip file, or
- * the index of shards of either. Throws ModelFormatError.
+ * Opens a file of weights by what it is, not by its extension: safetensors, a torch zip file, GGUF,
+ * or the index of shards. Throws ModelFormatError.
  */
 export function openWeights(path: string): Promise<TensorSource> {
   return path.endsWith(".json") ? openSharded(path, openFileOfTensors) : openFileOfTensors(path);
 }
 
 async function openFileOfTensors(path: string): Promise<TensorSource> {
-  const isZip = String.fromCharCode(...await firstBytes(path)).startsWith("PK\x03\x04");
-  const named = /\.(ckpt|pt|pth|bin)$/i.test(path);
+  const magic = String.fromCharCode(...await firstBytes(path));
+  if (magic === "GGUF") return await openGguf(path);
+  const isZip = magic === "PK\x03\x04", named = /\.(ckpt|pt|pth|bin)$/i.test(path);
   return isZip || named ? await openTorchFile(path) : await openSafetensors(path);
 }
 
@@ -29,5 +31,5 @@ export async function openComponent(
 
 async function firstBytes(path: string): Promise<Uint8Array> {
   using file = await openFile(path);
-  return await file.read(0, Math.min(8, file.size));
+  return await file.read(0, Math.min(4, file.size));
 }

@@ -31,16 +31,19 @@ export function combine(
   clipped: boolean,
 ): void {
   const newest = history[0]!;
-  const { unclipped = 0 } = next;
+  const { unclipped = 0, noise = [] } = next;
+  const { sample: cleanSample, output: cleanOutput } = estimate;
+  const { sample: resultSample, output: resultOutput, denoised: resultClean } = result;
   for (let i = 0; i < sample.length; i++) {
     const x = sample[i]!;
-    const raw = estimate.sample * x + estimate.output * output[i]!;
+    const o = output[i]!;
+    const raw = cleanSample * x + cleanOutput * o;
     if (!clipped) denoised[i] = raw;
     const clean = clipped ? denoised[i]! : raw;
-    const fresh = result.sample * x + result.output * output[i]! + result.denoised * clean;
+    const fresh = resultSample * x + resultOutput * o + resultClean * clean;
     if (correct) start[i] = weighted(correct, start[i]!, fresh, history, i);
     let sum = weighted(next, start[i]!, fresh, history, i) + unclipped * raw;
-    for (let k = 0; k < draws.length; k++) sum += (next.noise?.[k] ?? 0) * draws[k]![i]!;
+    for (let k = 0; k < noise.length; k++) sum += noise[k]! * draws[k]![i]!;
     newest[i] = fresh;
     sample[i] = sum;
   }

@@ -7,8 +7,9 @@ import type { AdaptiveSearch, Plan, Row, Stage } from "./plan.ts";
 import { toDenoised, toResult } from "./prediction.ts";
 import { RECIPES } from "./recipes/all.ts";
 import type { Draft, Recipe, Request } from "./recipes/recipe.ts";
-import { readSettings, type Settings } from "./settings.ts";
+import { override } from "./override.ts";
 import { resolveSchedulerName } from "./names.ts";
+import { readSettings, type Settings } from "./settings.ts";
 
 /** What a user may say over the model's file; absent members keep what the file says. */
 export interface SchedulerOverrides extends Partial<Settings> {
@@ -63,12 +64,10 @@ export function schedulerFromConfig(
   }
   const named = resolveSchedulerName(asked);
   const recipe = RECIPES[named.name];
-  const explicit = Object.entries(given).filter(([, value]) => value !== undefined);
-  const settings: Settings = {
-    ...readSettings(config, recipe.options),
+  const settings = override(named.name, readSettings(config, recipe.options), {
     ...named.overrides,
-    ...Object.fromEntries(explicit),
-  };
+    ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
+  });
   return {
     name: named.name,
     settings,
@@ -129,6 +128,10 @@ function checkRequest(settings: Settings, asked: PlanRequest): Request {
       `the model was trained with ${settings.numTrainTimesteps} timesteps; got ${steps} steps`,
       "Ask for fewer.",
     );
+  }
+  const rising = [timesteps, sigmas].some((list) => list?.some((v, i) => v > list[i - 1]!));
+  if (rising && !settings.invertSigmas) {
+    refuse("given timesteps or sigmas rise", "List them from the noisiest down.");
   }
   if (strength !== undefined && !(strength > 0 && strength <= 1)) {
     refuse(

@@ -28,7 +28,7 @@ export interface Settings extends NoiseTableOptions {
   readonly originalInferenceSteps: number;
   readonly timestepScaling: number;
 
-  /** One of use_karras_sigmas, use_exponential_sigmas, use_beta_sigmas, use_lu_lambdas, or ours. */
+  /** In files: use_karras_sigmas, use_exponential_sigmas, use_beta_sigmas; EDM's sigma_schedule. */
   readonly sigmaSchedule: SigmaSchedule;
   readonly interpolationType: string;
   readonly timestepType: string;
@@ -45,6 +45,8 @@ export interface Settings extends NoiseTableOptions {
   readonly solverType: string;
   readonly lowerOrderFinal: boolean;
   readonly eulerAtFinal: boolean;
+  /** Spaces lambda evenly where no other schedule is chosen. */
+  readonly useLuLambdas: boolean;
   readonly lambdaMinClipped: number;
   readonly predictX0: boolean;
   readonly disableCorrector: readonly number[];
@@ -99,6 +101,7 @@ export const LIBRARY_DEFAULTS: Settings = Object.freeze({
   solverType: "midpoint",
   lowerOrderFinal: true,
   eulerAtFinal: false,
+  useLuLambdas: false,
   lambdaMinClipped: -Infinity,
   predictX0: true,
   disableCorrector: [],
@@ -121,7 +124,6 @@ const SIGMA_FLAGS = {
   use_karras_sigmas: "karras",
   use_exponential_sigmas: "exponential",
   use_beta_sigmas: "beta",
-  use_lu_lambdas: "lu",
 } as const satisfies Record<string, SigmaSchedule>;
 
 /** Types of the options whose default is null. */
@@ -135,7 +137,7 @@ const NULLABLE: Partial<Record<keyof Settings, string>> = {
 };
 
 /** Options that every scheduler of diffusers reads. */
-const COMMON = [
+export const COMMON_OPTIONS = [
   "numTrainTimesteps",
   "betaStart",
   "betaEnd",
@@ -157,7 +159,7 @@ export function readSettings(
   options: Partial<Settings>,
 ): Settings {
   const settings: Record<string, unknown> = { ...LIBRARY_DEFAULTS, ...options };
-  for (const name of new Set([...COMMON, ...Object.keys(options)])) {
+  for (const name of new Set([...COMMON_OPTIONS, ...Object.keys(options)])) {
     const key = snakeCase(name);
     const value = config[key];
     if (value === undefined || value === null || name === "sigmaSchedule") continue;
@@ -168,12 +170,17 @@ export function readSettings(
   }
   settings.predictionType = parsePrediction(String(settings.predictionType));
   if (options.sigmaSchedule) {
-    settings.sigmaSchedule = readSigmaSchedule(config) ?? options.sigmaSchedule;
+    settings.sigmaSchedule = readSigmaSchedule(config, options.sigmaSchedule);
   }
   return settings as unknown as Settings;
 }
 
-function readSigmaSchedule(config: Record<string, unknown>): SigmaSchedule | undefined {
+function readSigmaSchedule(
+  config: Record<string, unknown>,
+  fallback: SigmaSchedule,
+): SigmaSchedule {
+  // Only EDM's schedulers have a schedule by default, and name it.
+  if (fallback !== "trained") return (config.sigma_schedule ?? fallback) as SigmaSchedule;
   const chosen = Object.entries(SIGMA_FLAGS).filter(([key]) => config[key] === true);
   if (chosen.length > 1) {
     throw new RangeError(
@@ -182,9 +189,7 @@ function readSigmaSchedule(config: Record<string, unknown>): SigmaSchedule | und
         `Set the others to false in scheduler_config.json.`,
     );
   }
-  const named = config.sigma_schedule;
-  if (named === "karras" || named === "exponential") return named;
-  return chosen[0]?.[1];
+  return chosen[0]?.[1] ?? fallback;
 }
 
 function checkType(key: string, value: unknown, name: keyof Settings): void {

@@ -1,6 +1,8 @@
 import { lcmRecipe, tcdRecipe } from "./consistency.ts";
 import { ddimRecipe } from "./ddim.ts";
 import { ddpmRecipe } from "./ddpm.ts";
+import { deisRecipe } from "./deis.ts";
+import { dpmMultistepRecipe, dpmSinglestepRecipe } from "./dpm_solver.ts";
 import { edmDpmMultistepRecipe, edmEulerRecipe } from "./edm.ts";
 import { flowEulerRecipe, flowHeunRecipe } from "./flow.ts";
 import { ipndmRecipe } from "./ipndm.ts";
@@ -11,10 +13,10 @@ import {
   ipndmSigmaRecipe,
   restartRecipe,
 } from "./k_diffusion.ts";
-import { deisRecipe, dpmMultistepRecipe, dpmSinglestepRecipe, uniPcRecipe } from "./log_snr.ts";
 import { dpmSdeRecipe, kdpm2AncestralRecipe, kdpm2Recipe } from "./middle_steps.ts";
 import { pndmRecipe } from "./pndm.ts";
 import type { Recipe } from "./recipe.ts";
+import { uniPcRecipe } from "./unipc.ts";
 import { eulerAncestralRecipe, eulerRecipe, heunRecipe, lmsRecipe } from "./sigma_space.ts";
 
 /** Every scheduler: diffusers' by class name, then others by names of the same style. */

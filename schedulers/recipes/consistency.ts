@@ -1,7 +1,14 @@
 import type { Settings } from "../settings.ts";
 import { lcm } from "../solvers/lcm.ts";
 import { tcd } from "../solvers/tcd.ts";
-import { asIs, CLIPPING_OPTIONS, clippingOf, type Recipe, type Request } from "./recipe.ts";
+import {
+  asIs,
+  CLIPPING_OPTIONS,
+  clippingOf,
+  type Recipe,
+  refuseGiven,
+  type Request,
+} from "./recipe.ts";
 import { trainedLevels } from "./trained_timesteps.ts";
 
 /** Options of the samplers for distilled models. */
@@ -39,7 +46,7 @@ export const lcmRecipe: Recipe = {
 
 /** TCDScheduler: trajectory consistency models; `eta` is the paper's gamma. */
 export const tcdRecipe: Recipe = {
-  options: { ...CONSISTENCY_OPTIONS },
+  options: { ...CONSISTENCY_OPTIONS, eta: 0 },
   draft(settings, request) {
     const level = trainedLevels(settings);
     const timesteps = distilledTimesteps(settings, request);
@@ -60,6 +67,7 @@ export const tcdRecipe: Recipe = {
 
 /** Evenly chosen among the timesteps that the model was distilled at (every 20th, from 999). */
 function distilledTimesteps(settings: Settings, request: Request): readonly number[] {
+  refuseGiven("a scheduler of distilled timesteps", request, "sigmas");
   if (request.timesteps) return request.timesteps;
   const { numTrainTimesteps, originalInferenceSteps: count } = settings;
   if (request.steps > count) {

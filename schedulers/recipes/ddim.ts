@@ -10,6 +10,7 @@ export const ddimRecipe: Recipe = {
   options: {
     ...CLIPPING_OPTIONS,
     clipSample: true,
+    eta: 0,
     setAlphaToOne: true,
     stepsOffset: 0,
     timestepSpacing: "leading",

@@ -5,8 +5,8 @@ import type { Settings } from "../settings.ts";
 import { karrasSigmas } from "../sigmas.ts";
 import { dpmMultistep } from "../solvers/dpm_multistep.ts";
 import { euler } from "../solvers/euler.ts";
-import { dpmMultistepOptions } from "./log_snr.ts";
-import { clippingOf, type Draft, type Recipe, type Request } from "./recipe.ts";
+import { dpmMultistepOptions } from "./dpm_solver.ts";
+import { clippingOf, type Draft, type Recipe, refuseGiven, type Request } from "./recipe.ts";
 
 const EDM_OPTIONS = {
   sigmaMin: 0.002,
@@ -49,6 +49,7 @@ function draft(
   request: Request,
   solver: (levels: readonly Level[]) => Call[],
 ): Draft {
+  refuseGiven("a preconditioned model's scheduler", request, "timesteps");
   const { sigmaData: data, sigmaMax, predictionType } = settings;
   const total = ({ noise }: Level) => Math.sqrt(noise ** 2 + data ** 2);
   const sign = predictionType === "v_prediction" ? -1 : 1;

@@ -1,6 +1,6 @@
 import type { Level } from "../level.ts";
 import { adamsBashforth } from "../solvers/adams_bashforth.ts";
-import { asIs, type Recipe } from "./recipe.ts";
+import { asIs, type Recipe, refuseGiven } from "./recipe.ts";
 
 /**
  * IPNDMScheduler: for networks trained on an angle between picture and noise from 0 to 1, with a
@@ -8,7 +8,9 @@ import { asIs, type Recipe } from "./recipe.ts";
  */
 export const ipndmRecipe: Recipe = {
   options: { predictionType: "v_prediction" },
-  draft({ trainedBetas }, { steps, first }) {
+  draft({ trainedBetas }, request) {
+    refuseGiven("IPNDMScheduler", request, "timesteps", "sigmas");
+    const { steps, first } = request;
     const noises = trainedBetas ??
       Array.from({ length: steps + 1 }, (_, i) => Math.sin((1 - i / steps) * Math.PI / 2) ** 2);
     const levels = noises.map((noise): Level => {

@@ -6,8 +6,14 @@ import { adamsBashforth } from "../solvers/adams_bashforth.ts";
 import { dpmpp2sAncestral } from "../solvers/dpmpp_2s_ancestral.ts";
 import { dpmpp3mSde } from "../solvers/dpmpp_3m_sde.ts";
 import { restart } from "../solvers/restart.ts";
-import { type Draft, type Recipe, unitVariance } from "./recipe.ts";
-import { explodingLevels, FRACTIONAL, inSigmaSpace, SIGMA_OPTIONS } from "./sigma_space.ts";
+import { type Draft, type Recipe, refuseGiven, unitVariance } from "./recipe.ts";
+import {
+  explodingLevels,
+  FRACTIONAL,
+  inSigmaSpace,
+  SIGMA_ALSO,
+  SIGMA_OPTIONS,
+} from "./sigma_space.ts";
 
 /** Samplers that diffusers lacks read what its Euler would read. */
 const OPTIONS = {
@@ -16,12 +22,12 @@ const OPTIONS = {
   sigmaMin: null,
   sigmaMax: null,
   rescaleBetasZeroSnr: false,
-  eta: 1,
 } as const satisfies Partial<Settings>;
 
 /** "DPM++ 2S a" of A1111, "dpmpp_2s_ancestral" of ComfyUI. */
 export const dpmpp2sAncestralRecipe: Recipe = {
-  options: OPTIONS,
+  options: { ...OPTIONS, eta: 1 },
+  also: SIGMA_ALSO,
   draft: inSigmaSpace(
     "denoised",
     (levels, first, settings) =>
@@ -31,7 +37,8 @@ export const dpmpp2sAncestralRecipe: Recipe = {
 
 /** "DPM++ 3M SDE", best with exponential sigmas. */
 export const dpmpp3mSdeRecipe: Recipe = {
-  options: { ...OPTIONS, noiseSamplerSeed: null },
+  options: { ...OPTIONS, eta: 1, noiseSamplerSeed: null },
+  also: ["finalSigmasType", "interpolationType"],
   draft(settings, request) {
     const { levels, initialScale } = explodingLevels(settings, request, FRACTIONAL);
     const sigmas = levels.map(sigma).filter((value) => value > 0);
@@ -52,6 +59,7 @@ export const dpmpp3mSdeRecipe: Recipe = {
 /** "ipndm" of ComfyUI and stable-diffusion.cpp: Adams-Bashforth over the sigmas. */
 export const ipndmSigmaRecipe: Recipe = {
   options: OPTIONS,
+  also: SIGMA_ALSO,
   draft: inSigmaSpace("epsilon", adamsBashforth),
 };
 
@@ -59,6 +67,7 @@ export const ipndmSigmaRecipe: Recipe = {
 export const restartRecipe: Recipe = {
   options: OPTIONS,
   draft(settings, request) {
+    refuseGiven("Restart", request, "timesteps", "sigmas");
     const { levels, initialScale } = explodingLevels(settings, request, FRACTIONAL);
     const begin = levels[request.first]!;
     const steps = request.steps - request.first;
@@ -75,6 +84,7 @@ export const restartRecipe: Recipe = {
 export const dpmAdaptiveRecipe: Recipe = {
   options: OPTIONS,
   draft(settings, request): Draft {
+    refuseGiven("DPM adaptive", request, "timesteps", "sigmas");
     const { levels, initialScale } = explodingLevels(settings, request, FRACTIONAL);
     const first = levels[request.first]!;
     const smallest = noiseTable(settings, true).sigmas[0]!;

@@ -17,6 +17,14 @@ const OPTIONS = {
   sigmaSchedule: "trained",
 } as const satisfies Partial<Settings>;
 
+const ALSO = [
+  "interpolationType",
+  "sigmaMin",
+  "sigmaMax",
+  "finalSigmasType",
+  "rescaleBetasZeroSnr",
+] as const satisfies readonly (keyof Settings)[];
+
 /** Like Euler's, but Karras's timesteps are whole (those of the middles are not). */
 const KARRAS_WHOLE: GridRule = {
   ...FRACTIONAL,
@@ -27,6 +35,7 @@ const KARRAS_WHOLE: GridRule = {
 /** KDPM2DiscreteScheduler: "DPM2". */
 export const kdpm2Recipe: Recipe = {
   options: OPTIONS,
+  also: ALSO,
   draft(settings, request) {
     const { steps, last, initialScale } = middleSteps(settings, request, KARRAS_WHOLE);
     return { basis: "epsilon", initialScale, inputScale: unitVariance, calls: dpm2(steps, last) };
@@ -36,6 +45,7 @@ export const kdpm2Recipe: Recipe = {
 /** KDPM2AncestralDiscreteScheduler: "DPM2 a". */
 export const kdpm2AncestralRecipe: Recipe = {
   options: { ...OPTIONS, eta: 1 },
+  also: ALSO,
   draft(settings, request) {
     const { steps, last, initialScale, middle } = middleSteps(settings, request, KARRAS_WHOLE);
     const noisy = steps.map(({ from, to }) => {
@@ -50,6 +60,7 @@ export const kdpm2AncestralRecipe: Recipe = {
 /** DPMSolverSDEScheduler: "DPM++ SDE". */
 export const dpmSdeRecipe: Recipe = {
   options: { ...OPTIONS, noiseSamplerSeed: null },
+  also: ALSO,
   draft(settings, request) {
     const { levels, steps, last, initialScale } = middleSteps(settings, request, FRACTIONAL);
     const sigmas = levels.map(sigma).filter((value) => value > 0);

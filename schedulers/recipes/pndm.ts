@@ -1,5 +1,5 @@
 import { pndm } from "../solvers/pndm.ts";
-import { asIs, type Recipe } from "./recipe.ts";
+import { asIs, type Recipe, refuseGiven } from "./recipe.ts";
 import { strideOf, trainedLevels, wholeTimesteps } from "./trained_timesteps.ts";
 
 /** PNDMScheduler: the sampler that Stable Diffusion 1.x ships with (skip_prk_steps true: PLMS). */
@@ -11,6 +11,7 @@ export const pndmRecipe: Recipe = {
     stepsOffset: 0,
   },
   draft(settings, request) {
+    refuseGiven("PNDM, whose steps are even,", request, "timesteps");
     const rising = wholeTimesteps(settings, request).toReversed();
     const stride = strideOf(settings, request);
     const rungeKutta = settings.skipPrkSteps ? [] : rungeKuttaTimesteps(rising, stride);

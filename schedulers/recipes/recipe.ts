@@ -43,6 +43,8 @@ export function unitVariance({ noise }: Level): number {
 export interface Recipe {
   /** The options it reads from scheduler_config.json, with its own defaults. */
   readonly options: Partial<Settings>;
+  /** Options that it can be told although diffusers' class lacks them: never read from the file. */
+  readonly also?: readonly (keyof Settings)[];
   readonly draft: (settings: Settings, request: Request) => Draft;
 }
 
@@ -54,6 +56,20 @@ export const CLIPPING_OPTIONS = {
   dynamicThresholdingRatio: 0.995,
   sampleMaxValue: 1,
 } as const satisfies Partial<Settings>;
+
+/** Throws RangeError where the request gives levels that `name`, which has its own, cannot follow. */
+export function refuseGiven(
+  name: string,
+  request: Request,
+  ...kinds: readonly ("timesteps" | "sigmas")[]
+): void {
+  const given = kinds.find((kind) => request[kind] !== undefined);
+  if (given === undefined) return;
+  throw new RangeError(
+    `Cannot plan a run: ${name} chooses its own ${given}; got a list of them, expected the ` +
+      `number of steps alone. Leave the list out or use another scheduler.`,
+  );
+}
 
 /** What the settings say is done to denoised estimates; thresholding comes before clipping. */
 export function clippingOf(settings: Settings): { clipping?: Clipping } {

@@ -16,6 +16,21 @@ export const SIGMA_OPTIONS = {
   stepsOffset: 0,
 } as const satisfies Partial<Settings>;
 
+/** What they can be told although not each of diffusers' classes has it. */
+export const SIGMA_ALSO = [
+  "sigmaSchedule",
+  "interpolationType",
+  "sigmaMin",
+  "sigmaMax",
+  "finalSigmasType",
+  "rescaleBetasZeroSnr",
+  "clipSample",
+  "clipSampleRange",
+  "thresholding",
+  "dynamicThresholdingRatio",
+  "sampleMaxValue",
+] as const satisfies readonly (keyof Settings)[];
+
 /** Fractions of timesteps are kept, and schedules run between the ends of the visited sigmas. */
 export const FRACTIONAL: GridRule = {
   fractional: true,
@@ -36,12 +51,14 @@ export const eulerRecipe: Recipe = {
     rescaleBetasZeroSnr: false,
     finalSigmasType: "zero",
   },
+  also: SIGMA_ALSO,
   draft: inSigmaSpace("denoised", (levels, first) => euler(levels.slice(first))),
 };
 
 /** EulerAncestralDiscreteScheduler: what SDXL Turbo ships with. */
 export const eulerAncestralRecipe: Recipe = {
   options: { ...SIGMA_OPTIONS, rescaleBetasZeroSnr: false, eta: 1 },
+  also: SIGMA_ALSO,
   draft: inSigmaSpace(
     "denoised",
     (levels, first, { eta }) => eulerAncestral(levels.slice(first), eta),
@@ -58,12 +75,14 @@ export const heunRecipe: Recipe = {
     clipSample: CLIPPING_OPTIONS.clipSample,
     clipSampleRange: CLIPPING_OPTIONS.clipSampleRange,
   },
+  also: SIGMA_ALSO,
   draft: inSigmaSpace("epsilon", (levels, first) => heun(levels.slice(first), alongNoise)),
 };
 
 /** LMSDiscreteScheduler: fourth order, one call a step. */
 export const lmsRecipe: Recipe = {
   options: { ...SIGMA_OPTIONS, sigmaSchedule: "trained" },
+  also: SIGMA_ALSO,
   draft: inSigmaSpace("epsilon", lms),
 };
 

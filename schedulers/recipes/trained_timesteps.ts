@@ -2,7 +2,7 @@ import { fromAlphaCumprod, type Level } from "../level.ts";
 import { noiseTable } from "../noise_table.ts";
 import type { Settings } from "../settings.ts";
 import { spaceTimesteps } from "../spacing.ts";
-import type { Request } from "./recipe.ts";
+import { refuseGiven, type Request } from "./recipe.ts";
 
 /** Looks up trained timesteps; anything below 0 is where runs end. */
 export type TrainedLevels = (timestep: number) => Level;
@@ -30,6 +30,7 @@ export function trainedLevels(settings: Settings): TrainedLevels {
 
 /** The whole timesteps of a run, largest first: the ones asked for, or spaced ones. */
 export function wholeTimesteps(settings: Settings, request: Request): readonly number[] {
+  refuseGiven("a scheduler of whole timesteps", request, "sigmas");
   return request.timesteps ?? spaceTimesteps(settings.timestepSpacing, request.steps, {
     trained: settings.numTrainTimesteps,
     offset: settings.stepsOffset,

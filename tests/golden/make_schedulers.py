@@ -80,7 +80,7 @@ def run(name, cls, config, request):
     timesteps = scheduler.timesteps
     initial = float(scheduler.init_noise_sigma) if hasattr(scheduler, "init_noise_sigma") else 1.0
     x = tensor(START) * initial
-    if hasattr(scheduler, "noise_sampler"):
+    if hasattr(scheduler, "noise_sampler") and "noise_sampler_seed" not in config:
         scheduler.noise_sampler = BrownianDraws(draws)
     begin = (start or 0) * scheduler.order
     if hasattr(scheduler, "set_begin_index"):
@@ -324,6 +324,7 @@ PLANS = {
     "DPMSolverSDEScheduler": [
         *spaced(), *predictions("v_prediction"), *SIGMAS,
         ("from step 2", {"timestep_spacing": "leading", "steps_offset": 1}, {"start": 2}),
+        ("torchsde's path", {"noise_sampler_seed": 7, "use_karras_sigmas": True}, {}),
     ],
     "IPNDMScheduler": [("epsilon", {}, {})],
     "EDMEulerScheduler": [

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { denoise, NotFiniteError } from "../../schedulers/denoise.ts";
+import { noiseSource } from "../../schedulers/noise_source.ts";
 import { schedulerFromConfig } from "../../schedulers/scheduler.ts";
 
 const SD = {
@@ -105,6 +106,26 @@ Deno.test("denoise() tells the noise source which piece of a Brownian path is wa
   assert.equal(pieces[0]![0], plan.brownianPath!.to);
   assert.equal(pieces.at(-1)![1], plan.brownianPath!.from);
   for (let i = 1; i < pieces.length; i++) assert.equal(pieces[i]![0], pieces[i - 1]![1]);
+});
+
+Deno.test("noiseSource() draws one after the other, or from a path that steps do not change", () => {
+  let drawn = 0;
+  const normal = { normal: (count: number) => new Float32Array(count).fill(++drawn) };
+  const plain = planOf("euler_a", 4);
+  const source = noiseSource(plain, normal, 2, 0);
+  assert.deepEqual([...source(plain.stages[0]!), ...source(plain.stages[1]!)], [1, 1, 2, 2]);
+
+  const whole = (steps: number) => {
+    const plan = planOf("DPM++ 3M SDE", steps);
+    const draw = noiseSource(plan, normal, 2, 5);
+    // All increments of a path, unscaled, add up to the same whole.
+    return plan.stages.filter((stage) => stage.next.noise).reduce((sum, stage) => {
+      const { from, to } = stage.next.interval!;
+      return sum + draw(stage)[0]! * Math.sqrt(from - to);
+    }, 0);
+  };
+  assert.ok(Math.abs(whole(5) - whole(12)) < 1e-4);
+  assert.equal(drawn, 2);
 });
 
 Deno.test("denoise() thresholds each picture of a batch by itself", async () => {

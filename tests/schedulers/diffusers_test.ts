@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { denoise } from "../../schedulers/denoise.ts";
+import { noiseSource } from "../../schedulers/noise_source.ts";
 import { addNoise, type Plan } from "../../schedulers/plan.ts";
 import { RECIPES } from "../../schedulers/recipes/all.ts";
 import { schedulerFromConfig } from "../../schedulers/scheduler.ts";
@@ -105,11 +106,13 @@ async function checkRun(
   const skipped = timesteps.length - plan.stages.length;
   const sample = mode === "run" ? start(plan, golden) : Float32Array.from(latents[0]!);
   let draws = 0;
+  const formula = () => noise(++draws);
+  const path = plan.brownianPath?.seed ?? undefined;
   const steps = denoise(
     plan,
     sample,
     (input, _stage, index) => network(input, timesteps[skipped + index]!),
-    () => noise(++draws),
+    path === undefined ? formula : noiseSource(plan, { normal: formula }, 16, path),
     { batch: 2 },
   );
   for await (const { index } of steps) {

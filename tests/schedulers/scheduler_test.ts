@@ -112,6 +112,53 @@ Deno.test("plan() says why some combinations have no answer", () => {
   assert.throws(() => karras.plan({ timesteps: [900, 500] }), /given timesteps/);
 });
 
+Deno.test("schedulerFromConfig() refuses overrides that a scheduler has no use for", () => {
+  const refuses = (overrides: Parameters<typeof schedulerFromConfig>[1], why: RegExp) =>
+    assert.throws(() => schedulerFromConfig(SD15, overrides), why);
+  refuses({ scheduler: "euler", eta: 0.5 }, /eta with EulerDiscreteScheduler.*DDIMScheduler/);
+  refuses({ scheduler: "ddim", sigmaSchedule: "karras" }, /sigmaSchedule with DDIMScheduler/);
+  refuses({ scheduler: "LCM Karras" }, /sigmaSchedule with LCMScheduler/);
+  refuses({ scheduler: "euler", solverOrder: 3 }, /solverOrder/);
+  // Saying what is so anyway is no error.
+  assert.ok(schedulerFromConfig(SD15, { scheduler: "euler", eta: 0 }));
+});
+
+Deno.test("schedulerFromConfig() takes from users what the file may not say", () => {
+  const plan = (overrides: Parameters<typeof schedulerFromConfig>[1]) =>
+    schedulerFromConfig(SD15, overrides).plan({ steps: 10 });
+  const karras = plan({ scheduler: "Euler a", sigmaSchedule: "karras" });
+  const plain = plan({ scheduler: "Euler a" });
+  assert.ok(Math.abs(karras.stages[5]!.sigma - plain.stages[5]!.sigma) > 0.1);
+  const still = plan({ scheduler: "Euler a", eta: 0 });
+  assert.ok(still.stages.every((stage) => stage.next.noise![0] === 0));
+});
+
+Deno.test("schedulerFromConfig() refuses values that mean nothing", () => {
+  const refuses = (overrides: Record<string, unknown>, why: RegExp) =>
+    assert.throws(() => schedulerFromConfig(SD15, overrides), why);
+  refuses({ timestepSpacing: "even" }, /"even", expected leading/);
+  refuses({ scheduler: "euler", sigmaSchedule: "kl" }, /"kl", expected trained, karras/);
+  refuses({ scheduler: "euler", finalSigmasType: "one" }, /zero, sigma_min/);
+  refuses({ scheduler: "ddim", eta: 2 }, /eta.*0 to 1/);
+  refuses({ scheduler: "deis", solverOrder: 4 }, /1, 2 or 3/);
+  refuses({ predictionType: "x0" }, /epsilon/);
+});
+
+Deno.test("plan() follows given timesteps and sigmas, and refuses rising ones", () => {
+  const of = (
+    scheduler: string,
+    request: Parameters<ReturnType<typeof schedulerFromConfig>["plan"]>[0],
+  ) => schedulerFromConfig(SD15, { scheduler }).plan(request).stages;
+  const given = [900, 500, 100];
+  for (const scheduler of ["euler", "ddim", "dpm++2m", "unipc", "lcm", "ddpm"]) {
+    assert.deepEqual(of(scheduler, { timesteps: given }).map((s) => s.timestep), given, scheduler);
+  }
+  assert.deepEqual(of("euler", { sigmas: [8, 2, 0] }).map((s) => s.sigma), [8, 2]);
+  assert.throws(() => of("euler", { timesteps: [100, 500] }), /rise/);
+  assert.throws(() => of("ddim", { sigmas: [8, 2, 0] }), /number of steps alone/);
+  assert.throws(() => of("pndm", { timesteps: given }), /even/);
+});
+
 Deno.test("plan() knows one plan from the next: nothing is remembered between runs", () => {
   const unipc = schedulerFromConfig(SD15, { scheduler: "unipc" });
   const first = JSON.stringify(unipc.plan({ steps: 7 }));

@@ -78,6 +78,13 @@ export const dpmSdeRecipe: Recipe = {
   },
 };
 
+/** The geometric mean by way of float32 logarithms, as diffusers takes it. */
+function halfwayInLog(from: number, to: number): number {
+  const f32 = Math.fround;
+  const [a, b] = [f32(Math.log(from)), f32(Math.log(to))];
+  return f32(Math.exp(f32(a + f32(f32(b - a) / 2))));
+}
+
 /** All steps but the last, each with the level halfway in log sigma. */
 function middleSteps(settings: Settings, request: Request, rule: GridRule): {
   levels: Level[];
@@ -89,7 +96,7 @@ function middleSteps(settings: Settings, request: Request, rule: GridRule): {
   const { levels, initialScale } = explodingLevels(settings, request, rule);
   const logSigmas = noiseTable(settings, true).sigmas.map(Math.log);
   const middle = (from: Level, to: Level) => {
-    const halfway = Math.fround(Math.sqrt(sigma(from) * sigma(to)));
+    const halfway = halfwayInLog(sigma(from), sigma(to));
     return varianceExploding(Math.fround(sigmaToTimestep(halfway, logSigmas)), halfway);
   };
   const steps = levels.slice(request.first, -2).map((from, i) => {

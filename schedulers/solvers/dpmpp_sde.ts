@@ -11,7 +11,7 @@ import type { MiddleStep } from "./dpm2.ts";
  */
 export function dpmppSde(steps: readonly MiddleStep[], last: { from: Level; to: Level }): Call[] {
   const calls = steps.flatMap(({ from, middle, to }): Call[] => {
-    const [high, mid, low] = [sigma(from), sigma(middle), sigma(to)];
+    const [high, mid, low] = [throughLog(sigma(from)), sigma(middle), throughLog(sigma(to))];
     const half = noisyRow(from, middle);
     const whole = noisyRow(from, to);
     const early = Math.sqrt((high - mid) / (high - low));
@@ -34,6 +34,14 @@ export function dpmppSde(steps: readonly MiddleStep[], last: { from: Level; to: 
     ];
   });
   return [...calls, { level: last.from, next: eulerRow(last.from, last.to), advance: true }];
+}
+
+/**
+ * The sigma that comes back from a float32 logarithm, an ulp or two off. The path is asked for
+ * these in diffusers, and rounds its times so that the ulps decide which increment is drawn.
+ */
+function throughLog(sigma: number): number {
+  return Math.fround(Math.exp(Math.fround(Math.log(sigma))));
 }
 
 function noisyRow(from: Level, to: Level): { row: Row; up: number } {

@@ -12,7 +12,11 @@ export class ModelFormatError extends Error {
 
   /** `message` reads: Cannot VERB WHAT: WHY; got X, expected Y. DO THIS. */
   constructor(message: string, at: { path: string; key?: string | undefined; cause?: unknown }) {
-    super(message, at.cause === undefined ? undefined : { cause: at.cause });
+    // Names and other errors' texts come from files: what they say still takes one line.
+    super(
+      message.replace(/\s*[\r\n]\s*/g, " "),
+      at.cause === undefined ? undefined : { cause: at.cause },
+    );
     this.path = at.path;
     this.key = at.key;
   }

@@ -57,6 +57,8 @@ const REFUSED: [what: string, bytes: Uint8Array, message: RegExp, key?: string][
   ["a header length beyond the file", fileOf({}, 0, 999n), /header ends beyond the file/],
   ["a header length of 2^64 - 1", fileOf({}, 0, 2n ** 64n - 1n), /expected at most 100000000/],
   ["a header that is not JSON", fileOf("{nonsense"), /it is not JSON/],
+  ["a header that is several lines of no JSON", fileOf("{\n\nnonsense\n}"), /it is not JSON/],
+  ["a name of two lines", fileOf({ "a\nb": 1 }), /tensor a b of/, "a\nb"],
   ["a header that is not UTF-8", new Uint8Array([1, 0, 0, 0, 0, 0, 0, 0, 0xff]), /it is not JSON/],
   ["a header that is an array", fileOf([]), /not an object/],
   ["a header that is null", fileOf("null"), /not an object/],

@@ -13,13 +13,17 @@ export type CheckpointFamily = "sd1" | "sd2" | "sdxl";
 
 /** What a single file holds. */
 export interface Checkpoint {
+  /** Which family the networks belong to. */
   readonly family: CheckpointFamily;
   /** Channels of the U-Net's input: 4; 9 inpainting; 8 InstructPix2Pix; 5 depth. */
   readonly inChannels: number;
   /** The networks under diffusers' names; undefined where the file has none of that network. */
   readonly unet: TensorSource;
+  /** The autoencoder. */
   readonly vae: TensorSource | undefined;
+  /** The only text encoder, or the first of SDXL. */
   readonly textEncoder: TensorSource | undefined;
+  /** The second text encoder of SDXL. */
   readonly textEncoder2: TensorSource | undefined;
   /**
    * Set where the file itself says how it was trained (`v_pred` of SDXL files). For SD 2 nothing in

@@ -10,10 +10,15 @@ import type { ConfigJson } from "./config_reader.ts";
 
 /** Configurations in the form of a diffusers folder's files; undefined for absent networks. */
 export interface CheckpointConfigs {
+  /** `unet/config.json`. */
   readonly unet: ConfigJson;
+  /** `vae/config.json`. */
   readonly vae: ConfigJson | undefined;
+  /** `text_encoder/config.json`. */
   readonly textEncoder: ConfigJson | undefined;
+  /** `text_encoder_2/config.json`. */
   readonly textEncoder2: ConfigJson | undefined;
+  /** `scheduler/scheduler_config.json`. */
   readonly scheduler: ConfigJson;
 }
 

@@ -6,7 +6,9 @@ import { unetNames } from "./checkpoint_unet.ts";
 
 /** A ControlNet under diffusers' names, and the family of the U-Net that it belongs to. */
 export interface ControlNetCheckpoint {
+  /** The family whose U-Net it steers. */
   readonly family: CheckpointFamily;
+  /** The ControlNet's tensors. */
   readonly controlNet: TensorSource;
 }
 

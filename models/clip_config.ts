@@ -7,11 +7,17 @@ const ACTIVATIONS = ["quick_gelu", "gelu"] as const;
 export interface ClipTowerConfig {
   /** The file, for messages. */
   readonly path: string;
+  /** Width of the states. */
   readonly hiddenSize: number;
+  /** Width inside the feed-forward layers. */
   readonly intermediateSize: number;
+  /** Number of transformer layers. */
   readonly layers: number;
+  /** Attention heads; they divide the width. */
   readonly heads: number;
-  readonly activation: typeof ACTIVATIONS[number];
+  /** Activation of the feed-forward layers: `quick_gelu` in CLIP ViT-L, `gelu` in OpenCLIP. */
+  readonly activation: "quick_gelu" | "gelu";
+  /** Epsilon of every layer norm. */
   readonly normEpsilon: number;
   /** Width of the shared space of texts and pictures. */
   readonly projectionDim: number;
@@ -19,6 +25,7 @@ export interface ClipTowerConfig {
 
 /** `config.json` of a transformers CLIPTextModel or CLIPTextModelWithProjection, checked. */
 export interface ClipTextConfig extends ClipTowerConfig {
+  /** Tokens that the embedding table has. */
   readonly vocabSize: number;
   /** Longest prompt in tokens, start and end tokens included: 77. */
   readonly positions: number;
@@ -33,8 +40,11 @@ export interface ClipTextConfig extends ClipTowerConfig {
 
 /** `config.json` of a transformers CLIPVisionModelWithProjection, checked. */
 export interface ClipVisionConfig extends ClipTowerConfig {
+  /** Side of the picture in pixels. */
   readonly imageSize: number;
+  /** Side of a patch in pixels; it divides the picture's. */
   readonly patchSize: number;
+  /** Channels of the picture: 3. */
   readonly channels: number;
 }
 

@@ -9,6 +9,7 @@ export type ConfigJson = Readonly<Record<string, unknown>>;
  * names the file and the key.
  */
 export class ConfigReader {
+  /** Reads `json`, which came from the file `path`. */
   constructor(readonly json: ConfigJson, readonly path: string) {}
 
   /** The value at `key`, undefined where it is absent or null. */

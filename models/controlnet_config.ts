@@ -9,6 +9,7 @@ export interface ControlNetConfig extends UNetTrunkConfig {
   readonly conditioningChannels: number;
   /** Channels of the small network that brings the picture to latent size. */
   readonly conditioningOutChannels: readonly number[];
+  /** Order of the channels that it was trained on. */
   readonly channelOrder: "rgb" | "bgr";
   /** The residuals are averaged over the picture (the `shuffle` ControlNet). */
   readonly globalPool: boolean;

@@ -9,11 +9,12 @@ export class GraphInputs {
   readonly #taken = new Set<string>();
   readonly #inputs: Value[] = [];
 
+  /** Takes the values from the network's options. */
   constructor(options: ModelOptions) {
     this.#values = options.values ?? {};
   }
 
-  /** The input `name`, or the value given for it; throws RangeError when that is of another type. */
+  /** The input `name`, or the value given for it; throws RangeError for one of another type. */
   take(name: string, dtype: DType, shape: Shape): Value {
     this.#taken.add(name);
     const given = this.#values[name];

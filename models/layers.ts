@@ -37,9 +37,11 @@ export function linear(
 export interface ConvOptions {
   /** Side of the square kernel. Default 3. */
   readonly kernel?: number;
+  /** Step between places of the kernel. Default 1. */
   readonly stride?: number;
   /** One number for all sides, or [top, left, bottom, right]. Default: keeps the size. */
   readonly padding?: number | readonly number[];
+  /** Whether the layer has a bias. Default true. */
   readonly bias?: boolean;
 }
 
@@ -64,8 +66,8 @@ export function conv2d(
 }
 
 /**
- * Raises `x` [B, C, h, w] to [B, C, height, width], pixels repeated, and convolves it. Twice the size
- * is built as a scale, which works for a variable batch too.
+ * Raises `x` [B, C, h, w] to [B, C, height, width], pixels repeated, and convolves it. Twice the
+ * size is built as a scale, which works for a variable batch too.
  */
 export function upsample2d(
   x: Value,

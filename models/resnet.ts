@@ -8,8 +8,11 @@ import type { NetworkWeights } from "./network_weights.ts";
 
 /** Options of a residual block. */
 export interface ResnetOptions {
+  /** Channels of the result. */
   readonly channels: number;
+  /** Groups of both group norms. */
   readonly groups: number;
+  /** Epsilon of both group norms. */
   readonly epsilon: number;
   /** Timestep embedding after its activation [B, n]; the autoencoder has none. */
   readonly time?: Value;

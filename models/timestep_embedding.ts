@@ -12,6 +12,7 @@ import type { NetworkWeights } from "./network_weights.ts";
 export interface SinusoidOptions {
   /** Cosines before sines. */
   readonly flipSinToCos: boolean;
+  /** Taken from the number of frequencies in their spacing: 0 in Stable Diffusion. */
   readonly freqShift: number;
 }
 

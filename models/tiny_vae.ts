@@ -20,15 +20,25 @@ import type { LatentShape } from "./vae_decoder.ts";
 export interface TinyVaeConfig {
   /** The file, for messages. */
   readonly path: string;
+  /** Channels of the picture that is encoded. */
   readonly inChannels: number;
+  /** Channels of the picture that is decoded. */
   readonly outChannels: number;
+  /** Channels of the latents. */
   readonly latentChannels: number;
+  /** Width of each stage of the encoder, finest first. */
   readonly encoderChannels: readonly number[];
+  /** Width of each stage of the decoder, coarsest first. */
   readonly decoderChannels: readonly number[];
+  /** Residual blocks in each stage of the encoder. */
   readonly encoderBlocks: readonly number[];
+  /** Residual blocks in each stage of the decoder. */
   readonly decoderBlocks: readonly number[];
+  /** How much each stage of the decoder but the last enlarges. */
   readonly upscale: number;
+  /** The U-Net's latents are (latents - shift) * scaling. */
   readonly scalingFactor: number;
+  /** See `scalingFactor`. */
   readonly shiftFactor: number;
   /** Picture pixels per latent pixel: 8. */
   readonly factor: number;

@@ -18,8 +18,11 @@ const LAYER_NORM_EPSILON = 1e-5;
 export interface TransformerOptions {
   /** The prompt's hidden states [B, S, D]. */
   readonly context: Value;
+  /** Number of transformer blocks. */
   readonly blocks: number;
+  /** Attention heads. */
   readonly heads: number;
+  /** Groups of the group norm. */
   readonly groups: number;
   /** Projections as linear layers after flattening (SD 2, XL), not 1x1 convolutions before. */
   readonly linearProjection: boolean;
@@ -70,7 +73,9 @@ function transformerBlock(x: Value, w: NetworkWeights, options: TransformerOptio
 
 /** Options of an attention layer. */
 export interface AttentionOptions {
+  /** Attention heads; they divide the width. */
   readonly heads: number;
+  /** Attention in float32 in a float16 network. */
   readonly upcastAttention: boolean;
   /** Biases of the three projections; the U-Net has none, the autoencoder has. Default false. */
   readonly bias?: boolean;

@@ -10,6 +10,7 @@ import type { BlockConfig, UNetTrunkConfig } from "./unet_config.ts";
 
 /** What every block is given besides its input. */
 export interface Conditioning {
+  /** The network's configuration. */
   readonly config: UNetTrunkConfig;
   /** Timestep embedding after its activation [B, n]. */
   readonly time: Value;
@@ -36,7 +37,7 @@ export function downBlock(
       skips.push(h);
     }
     if (downsample) {
-      const padding = given.config.downsamplePadding;
+      const padding = given.config.downsamplePadding || [0, 0, 1, 1];
       h = conv2d(h, w.at("downsamplers.0.conv"), block.channels, { stride: 2, padding });
       skips.push(h);
     }

@@ -28,13 +28,15 @@ export interface UNetShape {
 
 /** The sample, and what the inputs beside it become. */
 export interface ConditionedSample extends Conditioning {
+  /** The noisy latents [B, C, h, w], float32. */
   readonly sample: Value;
 }
 
 /**
- * Takes the inputs that the U-Net and the ControlNet share: `sample` [B, C, h, w], `timestep` [B] and `encoder_hidden_states` [B, S, D]; for
- * SDXL `text_embeds` [B, n] and `time_ids` [B, timeIds]; for the x4 upscaler `class_labels` int64 [B];
- * for distilled LCM models `timestep_cond` [B, m]; and from them the embedding of the timestep.
+ * Takes the inputs that the U-Net and the ControlNet share, and makes the timestep's embedding of
+ * them: `sample` [B, C, h, w], `timestep` [B], `encoder_hidden_states` [B, S, D]; for SDXL also
+ * `text_embeds` [B, n] and `time_ids` [B, timeIds]; for the x4 upscaler `class_labels` int64 [B];
+ * for distilled LCM models `timestep_cond` [B, m].
  */
 export function conditionedSample(
   config: UNetTrunkConfig & { readonly timeCondDim?: number | undefined },

@@ -8,6 +8,7 @@ const MID_BLOCKS = ["UNetMidBlock2DCrossAttn", "UNetMidBlock2D", "none"] as cons
 
 /** One resolution of the U-Net; lists are over the layers of the block. */
 export interface BlockConfig {
+  /** Channels of the block's results. */
   readonly channels: number;
   /** Pairs of residual block and transformer, before an up block's additional one. */
   readonly layers: number;
@@ -15,48 +16,63 @@ export interface BlockConfig {
   readonly transformers: readonly number[];
   /** Attention heads (which `config.json` calls `attention_head_dim`). */
   readonly heads: number;
+  /** Width of the prompt's states. */
   readonly crossAttentionDim: number;
   /** The first attention of each transformer block also looks at the prompt (SD x4 upscaler). */
   readonly onlyCrossAttention: boolean;
 }
 
-/** What the U-Net and its trainable copy, the ControlNet, have in common: `config.json`, checked. */
+/** What `config.json` of the U-Net and of its trainable copy, the ControlNet, have in common. */
 export interface UNetTrunkConfig {
   /** The file, for messages. */
   readonly path: string;
   /** Channels of `sample`: 4; 9 inpainting; 8 InstructPix2Pix; 5 depth. */
   readonly inChannels: number;
+  /** Blocks on the way down, finest first. */
   readonly downBlocks: readonly BlockConfig[];
-  readonly midBlock: typeof MID_BLOCKS[number];
+  /** What stands at the bottom; distilled U-Nets have less or nothing. */
+  readonly midBlock: "UNetMidBlock2DCrossAttn" | "UNetMidBlock2D" | "none";
   /** Transformer blocks of the mid block's transformer. */
   readonly midTransformers: number;
+  /** Divides the sums of the mid block. */
   readonly midScale: number;
+  /** Transformers project by linear layers (SD 2, XL), not by 1x1 convolutions (SD 1). */
   readonly useLinearProjection: boolean;
+  /** Groups of every group norm. */
   readonly normGroups: number;
+  /** Epsilon of the residual blocks' group norms. */
   readonly normEpsilon: number;
+  /** Timestep embedding: cosines before sines. */
   readonly flipSinToCos: boolean;
+  /** Timestep embedding: taken from the number of frequencies in their spacing. */
   readonly freqShift: number;
   /** Width of the timestep embedding. */
   readonly timeEmbedDim: number;
-  /** SDXL's second embedding: pooled text and six sizes. */
+  /** SDXL's second embedding, of the pooled text and the picture's sizes. */
   readonly textTime: { readonly timeDim: number; readonly inputDim: number } | undefined;
   /** Rows of the class embedding table (noise level of the x4 upscaler). */
   readonly classEmbeddings: number | undefined;
   /** Attention in float32 where the rest is float16 (SD 2.1). */
   readonly upcastAttention: boolean;
+  /** Padding of the convolutions that halve the size; 0: at the right and bottom only. */
   readonly downsamplePadding: number;
 }
 
 /** `config.json` of a diffusers UNet2DConditionModel, checked. */
 export interface UNetConfig extends UNetTrunkConfig {
+  /** Channels of the prediction: 4. */
   readonly outChannels: number;
+  /** Blocks on the way up, coarsest first. */
   readonly upBlocks: readonly BlockConfig[];
   /** Side of the latents it was trained on, for the default picture size. */
   readonly sampleSize: number | undefined;
   /** Width of `timestep_cond` (guidance embedding of distilled LCM models). */
   readonly timeCondDim: number | undefined;
+  /** The sample is mapped from 0..1 to -1..1 first. */
   readonly centerInput: boolean;
+  /** Side of the first convolution's kernel. */
   readonly convInKernel: number;
+  /** Side of the last convolution's kernel. */
   readonly convOutKernel: number;
 }
 

@@ -5,22 +5,31 @@ import { ConfigReader } from "./config_reader.ts";
 export interface VaeConfig {
   /** The file, for messages. */
   readonly path: string;
+  /** Channels of the picture that is encoded: 3. */
   readonly inChannels: number;
+  /** Channels of the picture that is decoded: 3. */
   readonly outChannels: number;
+  /** Channels of the latents: 4. */
   readonly latentChannels: number;
   /** Channels of each resolution, finest first. */
   readonly blockOutChannels: readonly number[];
   /** Residual blocks per resolution of the encoder; the decoder has one more. */
   readonly layersPerBlock: number;
+  /** Groups of every group norm. */
   readonly normGroups: number;
+  /** Whether the mid blocks have attention. */
   readonly midAttention: boolean;
+  /** Whether a 1x1 convolution follows the encoder. */
   readonly quantConv: boolean;
+  /** Whether a 1x1 convolution precedes the decoder. */
   readonly postQuantConv: boolean;
   /** The U-Net's latents are (moments - shift) * scaling. */
   readonly scalingFactor: number;
+  /** See `scalingFactor`. */
   readonly shiftFactor: number;
   /** Per-channel statistics that replace the shift and divide the scaling (Playground 2.5). */
   readonly latentsMean: readonly number[] | undefined;
+  /** See `latentsMean`. */
   readonly latentsStd: readonly number[] | undefined;
   /** Must run in float32: activations overflow float16. */
   readonly forceUpcast: boolean;

@@ -17,7 +17,9 @@ import { latentScale } from "./vae_latents.ts";
 export interface LatentShape {
   /** Pictures at once; a name makes it variable. */
   readonly batch: Dim;
+  /** Height of the latents: the picture's divided by `config.factor`. */
   readonly height: number;
+  /** Width of the latents. */
   readonly width: number;
 }
 

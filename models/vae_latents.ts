@@ -2,7 +2,9 @@ import type { VaeConfig } from "./vae_config.ts";
 
 /** What turns the autoencoder's latents into the U-Net's: (latents - shift) * scale, by channel. */
 export interface LatentScale {
+  /** Subtracted, for each channel. */
   readonly shift: readonly number[];
+  /** Multiplied, for each channel. */
   readonly scale: readonly number[];
 }
 

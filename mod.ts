@@ -18,8 +18,32 @@ export {
   StableDiffusion,
   type Step,
 } from "./pipeline/stable_diffusion.ts";
-export { DEFAULTS, type GenerateOptions, OptionError, randomSeed } from "./pipeline/options.ts";
+export {
+  DEFAULTS,
+  type Defaults,
+  type GenerateOptions,
+  OptionError,
+  randomSeed,
+} from "./pipeline/options.ts";
 export { Image } from "./pipeline/image.ts";
-export type { Latents } from "./pipeline/autoencoder.ts";
-export { cpu, cuda, openvino, plugin, type Provider, webgpu } from "./ffi/providers.ts";
+export { ImageError } from "./pipeline/image_error.ts";
+export type { ImageFormat } from "./pipeline/image_file.ts";
+export type { ResizeFilter } from "./pipeline/image_resize.ts";
+export type { Pixels } from "./pipeline/pixels.ts";
+export type { Latents, LatentSize } from "./pipeline/autoencoder.ts";
+export type { SchedulerOverrides } from "./schedulers/scheduler.ts";
+export type { DenoisingStep } from "./schedulers/denoise.ts";
+export type { Plan, Stage } from "./schedulers/plan.ts";
+export {
+  cpu,
+  cuda,
+  type CudaOptions,
+  openvino,
+  type OpenvinoOptions,
+  plugin,
+  type PluginOptions,
+  type Provider,
+  type ProviderExtras,
+  webgpu,
+} from "./ffi/providers.ts";
 export { ModelFormatError } from "./weights/model_format_error.ts";

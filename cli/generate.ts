@@ -11,6 +11,7 @@ import { helpOf, parseFlags, UsageError } from "./flags.ts";
 import {
   GENERATE_FLAGS,
   generateOptions,
+  picturesOf,
   providersOf,
   schedulerOptionsOf,
 } from "./generate_flags.ts";
@@ -38,12 +39,17 @@ export async function generate(args: readonly string[]): Promise<number> {
   }
   const prompts = promptsOf(flags.prompt, positionals);
   const providers = providersOf(flags), schedulerOptions = schedulerOptionsOf(flags);
+  if (flags.image === "-" && !prompts.single) {
+    throw new UsageError("Standard input cannot be both the picture and the prompts.");
+  }
+  const pictures = await picturesOf(flags);
   const count = Number(flags.count ?? 1n);
   const output = await openOutput(
     flags.output ?? "latent-{seed}.png",
     count > 1 || !prompts.single,
   );
   const reporter = reporterOf(flags, output);
+  const common = { ...generateOptions(flags), ...pictures, schedulerOptions };
   return await withInterrupt(async (signal) => {
     reporter.stage("opening the model");
     await using sd = await StableDiffusion.open(flags.model, {
@@ -55,7 +61,7 @@ export async function generate(args: readonly string[]): Promise<number> {
       const first = flags.seed ?? BigInt(randomSeed());
       for (let i = 0; i < count; i++) {
         const seed = first + BigInt(i);
-        const options = { ...generateOptions(flags), prompt, seed, schedulerOptions, signal };
+        const options = { ...common, prompt, seed, signal };
         await draw(sd, options, { picture: picture++, output, reporter });
       }
     }

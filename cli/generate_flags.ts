@@ -4,7 +4,7 @@
  * @module
  */
 
-import { cpu, cuda, type GenerateOptions, openvino, type Provider, webgpu } from "../mod.ts";
+import { cpu, cuda, type GenerateOptions, Image, openvino, type Provider, webgpu } from "../mod.ts";
 import type { FlagTable, FlagValues } from "./flags.ts";
 import { UsageError } from "./flags.ts";
 
@@ -59,6 +59,9 @@ export const GENERATE_FLAGS = {
     choices: ["epsilon", "v_prediction", "sample"],
     help: "what the U-Net was trained to predict",
   },
+  image: { kind: "text", value: "FILE", aliases: ["init-img"], help: "picture to begin in, or -" },
+  strength: { kind: "number", range: [0, 1], help: "how much of the picture is made anew (0.8)" },
+  mask: { kind: "text", value: "FILE", help: "bright where the picture is painted anew" },
   provider: {
     kind: "list",
     value: "NAME",
@@ -90,7 +93,23 @@ export function generateOptions(flags: GenerateFlags): Omit<GenerateOptions, "pr
     ...given("height", number(flags.height)),
     ...given("clipSkip", number(flags["clip-skip"])),
     ...given("scheduler", flags.scheduler),
+    ...given("strength", flags.strength),
   };
+}
+
+/** The pictures that `--image` and `--mask` name; `-` is standard input. */
+export async function picturesOf(
+  flags: GenerateFlags,
+): Promise<Pick<GenerateOptions, "image" | "mask">> {
+  const load = async (path: string | undefined) => {
+    if (path === undefined) return undefined;
+    return await Image.load(path === "-" ? await readAll(Deno.stdin.readable) : path);
+  };
+  return { ...given("image", await load(flags.image)), ...given("mask", await load(flags.mask)) };
+}
+
+async function readAll(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<Uint8Array> {
+  return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
 /** The scheduler's overrides. @throws {UsageError} for two kinds of sigmas. */

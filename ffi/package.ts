@@ -1,6 +1,5 @@
 // The import is what puts the package, and with it the shared library, into the module graph: Deno then
 // downloads it with the program's other modules and resolves the specifier to a file. Nothing is loaded.
-// deno-lint-ignore no-import-prefix -- a module loaded over http has no import map
 import manifest from "npm:onnxruntime-node@1.30.0/package.json" with { type: "json" };
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";

@@ -6,23 +6,32 @@
 
 import { Tensor } from "../ffi/tensor.ts";
 import { vaeDecoder } from "../models/vae_decoder.ts";
+import { vaeEncoder } from "../models/vae_encoder.ts";
+import { latentsFromMoments } from "../models/vae_latents.ts";
 import { Image } from "./image.ts";
 import type { ModelParts } from "./model_parts.ts";
 import type { SessionBuilder } from "./session_builder.ts";
 import { SessionCache } from "./session_cache.ts";
 
-/** Latents of one picture with their sizes. */
-export interface Latents {
-  /** Float32Array [channels, height, width], scaled as the U-Net has them. */
-  readonly data: Float32Array;
+/** Sizes of one picture's latents. */
+export interface LatentSize {
+  /** 4 for Stable Diffusion. */
   readonly channels: number;
   /** The picture's height divided by the autoencoder's factor. */
   readonly height: number;
+  /** The picture's width divided by the autoencoder's factor. */
   readonly width: number;
 }
 
-/** Decodes latents. */
+/** Latents of one picture with their sizes. */
+export interface Latents extends LatentSize {
+  /** Float32Array [channels, height, width], scaled as the U-Net has them. */
+  readonly data: Float32Array;
+}
+
+/** From pictures to latents and back. */
 export class Autoencoder implements Disposable {
+  readonly #encoders = new SessionCache(2);
   readonly #decoders = new SessionCache(2);
 
   constructor(readonly parts: ModelParts, readonly builder: SessionBuilder) {}
@@ -45,8 +54,37 @@ export class Autoencoder implements Disposable {
     );
   }
 
+  /**
+   * Encodes `pixels`, Float32Array [3, height, width] in -1..1, `factor` times the size given: a
+   * sample of the posterior, drawn with `noise`, Float32Array as large as the latents.
+   */
+  async encode(
+    pixels: Float32Array,
+    size: LatentSize,
+    noise: Float32Array,
+    signal?: AbortSignal,
+  ): Promise<Float32Array> {
+    const { config, weights } = this.parts.vae;
+    const { height, width } = size, shape = { batch: 1, height, width };
+    const session = await this.#encoders.get(
+      `${height} ${width}`,
+      () => this.builder.build(vaeEncoder(config, weights, shape)),
+    );
+    using input = Tensor.from(this.builder.runtime, "float32", pixels, [
+      1,
+      config.inChannels,
+      height * config.factor,
+      width * config.factor,
+    ]);
+    const outputs = await session.run({ image: input }, signal ? { signal } : {});
+    using mean = outputs.mean!, logvar = outputs.logvar!;
+    const moments = { mean: mean.data as Float32Array, logvar: logvar.data as Float32Array };
+    return latentsFromMoments(config, moments, shape, noise);
+  }
+
   /** Releases the sessions. */
   [Symbol.dispose](): void {
+    this.#encoders[Symbol.dispose]();
     this.#decoders[Symbol.dispose]();
   }
 }

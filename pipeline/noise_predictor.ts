@@ -22,6 +22,8 @@ export interface GuidedPrompt {
   readonly guidanceRescale: number;
   /** SDXL: original height and width, crop top and left, target height and width. */
   readonly timeIds: readonly number[];
+  /** Channels behind the latents that stay the same at every call: Float32Array [c, h, w]. */
+  readonly beside?: Float32Array;
 }
 
 /** Predicts the noise in latents, both halves of guidance as one batch. */
@@ -94,7 +96,11 @@ export class GuidedRun implements Disposable {
 
   /** The guided prediction for `input` at `timestep`; the array is reused by the next call. */
   async predict(input: Float32Array, timestep: number): Promise<Float32Array> {
-    for (let at = 0; at < this.#sample.length; at += input.length) this.#sample.set(input, at);
+    const { beside } = this.prompt, one = this.#sample.length / this.#timestep.length;
+    for (let at = 0; at < this.#sample.length; at += one) {
+      this.#sample.set(input, at);
+      if (beside) this.#sample.set(beside, at + input.length);
+    }
     this.#timestep.fill(timestep);
     const outputs = await this.session.run(
       this.#feeds,

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Image } from "./image.ts";
 import type { SchedulerOverrides } from "../schedulers/scheduler.ts";
 
 /** Options of {@linkcode StableDiffusion.generate} and {@linkcode StableDiffusion.denoise}. */
@@ -30,12 +31,25 @@ export interface GenerateOptions {
   readonly scheduler?: string;
   /** Changes to the scheduler's own configuration. */
   readonly schedulerOptions?: SchedulerOverrides;
+  /** Image to image: what the run begins in. Its size is the default size of the result. */
+  readonly image?: Image;
+  /** How much of `image` is made anew, above 0 to 1. Default 0.8; with a mask 1. */
+  readonly strength?: number;
+  /** Inpainting: bright where `image` is painted anew. */
+  readonly mask?: Image;
+  /** Starting noise N(0, I) in place of the seed's, Float32Array [channels, height, width]. */
+  readonly noise?: Float32Array;
   /** Stops the run within a step; the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal;
 }
 
+/** Options that have one default for every model. */
+export type Defaults = Readonly<
+  Required<Pick<GenerateOptions, "steps" | "guidanceScale" | "guidanceRescale" | "clipSkip">>
+>;
+
 /** The defaults of every option that does not come from the model's own files. */
-export const DEFAULTS = Object.freeze({
+export const DEFAULTS: Defaults = Object.freeze({
   steps: 25,
   guidanceScale: 7.5,
   guidanceRescale: 0,
@@ -44,7 +58,9 @@ export const DEFAULTS = Object.freeze({
 
 /** An option that no picture can be made with; `option` is its name in the options object. */
 export class OptionError extends RangeError {
+  /** "OptionError". */
   override readonly name = "OptionError";
+  /** `option` is the name in the options object. */
   constructor(readonly option: string, message: string, options?: ErrorOptions) {
     super(message, options);
   }
@@ -83,6 +99,13 @@ export function checkOptions(options: GenerateOptions): void {
   requireInteger("clipSkip", options.clipSkip ?? DEFAULTS.clipSkip, 0);
   requireNumber("guidanceScale", options.guidanceScale ?? DEFAULTS.guidanceScale);
   requireNumber("guidanceRescale", options.guidanceRescale ?? DEFAULTS.guidanceRescale, 0, 1);
+  if (options.mask && !options.image) {
+    throw new OptionError("mask", "Cannot generate: a mask needs the image that it is over.");
+  }
+  if (options.strength !== undefined && !options.image) {
+    throw new OptionError("strength", "Cannot generate: strength needs the image to begin in.");
+  }
+  requireNumber("strength", options.strength ?? 1, 0, 1);
   if (options.width !== undefined) requireInteger("width", options.width, 1);
   if (options.height !== undefined) requireInteger("height", options.height, 1);
   if (typeof options.seed === "number" && !Number.isSafeInteger(options.seed)) {

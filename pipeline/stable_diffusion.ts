@@ -6,11 +6,12 @@
 
 import { cpu, type Provider } from "../ffi/providers.ts";
 import { openRuntime } from "../ffi/runtime.ts";
-import { schedulerFromConfig } from "../schedulers/scheduler.ts";
+import { schedulerFromConfig, type SchedulerOverrides } from "../schedulers/scheduler.ts";
 import { denoise, type DenoisingStep } from "../schedulers/denoise.ts";
 import type { Plan, Stage } from "../schedulers/plan.ts";
 import { TorchCpuGenerator } from "../schedulers/random/torch_cpu.ts";
-import { Autoencoder, type Latents } from "./autoencoder.ts";
+import { Autoencoder, type Latents, type LatentSize } from "./autoencoder.ts";
+import { fromImage, fromNoise, fromPainting, type StartingPoint } from "./starting_point.ts";
 import { openEmbedded } from "./embedded_model.ts";
 import type { Image } from "./image.ts";
 import { parametersText } from "./parameters_text.ts";
@@ -38,10 +39,20 @@ export interface OpenOptions {
   readonly threads?: number;
 }
 
+/** Options that {@linkcode StableDiffusion.settings} fills in. */
+type Decided =
+  | "seed"
+  | "steps"
+  | "guidanceScale"
+  | "guidanceRescale"
+  | "clipSkip"
+  | "width"
+  | "height"
+  | "scheduler"
+  | "schedulerOptions";
+
 /** Every option of one picture, defaults filled in. */
-export type Settings =
-  & Required<Omit<GenerateOptions, "signal" | "negativePrompt">>
-  & Pick<GenerateOptions, "signal" | "negativePrompt">;
+export type Settings = GenerateOptions & Required<Pick<GenerateOptions, Decided>>;
 
 /** One call of the U-Net and what came of it. */
 export interface Step extends Omit<DenoisingStep, "latents" | "denoised"> {
@@ -53,11 +64,13 @@ export interface Step extends Omit<DenoisingStep, "latents" | "denoised"> {
 
 /** A model ready to draw. Owns native memory: dispose it, or write `await using`. */
 export class StableDiffusion implements AsyncDisposable {
+  readonly #parts: ModelParts;
   readonly #conditioner: TextConditioner;
   readonly #predictor: NoisePredictor;
   readonly #autoencoder: Autoencoder;
 
-  private constructor(readonly parts: ModelParts, readonly builder: SessionBuilder) {
+  private constructor(parts: ModelParts, builder: SessionBuilder) {
+    this.#parts = parts;
     this.#conditioner = new TextConditioner(parts, builder);
     this.#predictor = new NoisePredictor(parts, builder);
     this.#autoencoder = new Autoencoder(parts, builder);
@@ -97,17 +110,17 @@ export class StableDiffusion implements AsyncDisposable {
     const plan = this.plan(settings);
     const size = this.#latentSize(settings);
     const noise = new TorchCpuGenerator(seed);
-    const count = size.channels * size.height * size.width;
-    const latents = noise.normal(count);
-    for (let i = 0; i < count; i++) latents[i]! *= plan.initialScale;
+    const { latents, beside, keep } = await this.#start(settings, { plan, size, noise });
 
-    using run = await this.#predictor.prepare(await this.#prompt(settings), size, signal);
+    const prompt = { ...await this.#prompt(settings), ...(beside && { beside }) };
+    using run = await this.#predictor.prepare(prompt, size, signal);
     const predict = (input: Float32Array, stage: Stage) => run.predict(input, stage.timestep);
-    const abort = signal ? { signal } : {};
-    for await (const step of denoise(plan, latents, predict, () => noise.normal(count), abort)) {
+    const fresh = () => noise.normal(latents.length);
+    for await (const step of denoise(plan, latents, predict, fresh, signal ? { signal } : {})) {
+      keep?.(latents, step.index);
       yield {
         ...step,
-        latents: { ...size, data: step.latents.slice() },
+        latents: { ...size, data: latents.slice() },
         denoised: { ...size, data: step.denoised.slice() },
       };
     }
@@ -116,7 +129,7 @@ export class StableDiffusion implements AsyncDisposable {
   /** Decodes latents into a picture; with `settings`, these are written into its file. */
   async decode(latents: Latents, settings?: Settings): Promise<Image> {
     const image = await this.#autoencoder.decode(latents, settings?.signal);
-    if (settings) image.text.parameters = parametersText(settings, this.parts.path);
+    if (settings) image.text.parameters = parametersText(settings, this.#parts.path);
     return image;
   }
 
@@ -126,10 +139,12 @@ export class StableDiffusion implements AsyncDisposable {
    * @throws {OptionError} for a scheduler that is not known, or that cannot do what is asked.
    */
   plan(options: GenerateOptions): Plan {
-    const { scheduler, schedulerOptions, steps } = this.settings(options);
+    const { scheduler, schedulerOptions, steps, image, mask, strength } = this.settings(options);
+    const part = image ? strength ?? (mask ? 1 : 0.8) : undefined;
     try {
       const overrides = { ...schedulerOptions, scheduler };
-      return schedulerFromConfig(this.parts.schedulerConfig, overrides).plan({ steps });
+      return schedulerFromConfig(this.#parts.schedulerConfig, overrides)
+        .plan({ steps, ...(part !== undefined && { strength: part }) });
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       throw new OptionError("scheduler", error.message, { cause: error });
@@ -139,14 +154,15 @@ export class StableDiffusion implements AsyncDisposable {
   /** All options of one picture: checked, and with the defaults of the model's files. */
   settings(options: GenerateOptions): Settings {
     checkOptions(options);
-    const { factor } = this.parts.vae.config;
-    const side = (this.parts.unet.config.sampleSize ?? 64) * factor;
+    const { factor } = this.#parts.vae.config;
+    const side = (this.#parts.unet.config.sampleSize ?? 64) * factor;
+    const { image } = options, whole = (pixels: number) => pixels - pixels % factor;
     const settings = {
       ...DEFAULTS,
       seed: randomSeed(),
-      width: side,
-      height: side,
-      scheduler: String(this.parts.schedulerConfig._class_name),
+      width: image ? whole(image.width) : side,
+      height: image ? whole(image.height) : side,
+      scheduler: String(this.#parts.schedulerConfig._class_name),
       schedulerOptions: {},
       ...options,
     };
@@ -157,6 +173,7 @@ export class StableDiffusion implements AsyncDisposable {
         `Cannot generate: ${option} must be a multiple of ${factor}; got ${settings[option]}.`,
       );
     }
+    this.#checkChannels(options);
     return settings;
   }
 
@@ -168,8 +185,43 @@ export class StableDiffusion implements AsyncDisposable {
     this.#autoencoder[Symbol.dispose]();
   }
 
-  #latentSize({ width, height }: Settings): Omit<Latents, "data"> {
-    const { factor, latentChannels } = this.parts.vae.config;
+  /** Whether the U-Net can take what the options give it. */
+  #checkChannels({ mask }: GenerateOptions): void {
+    const { inChannels } = this.#parts.unet.config, { latentChannels } = this.#parts.vae.config;
+    if (inChannels === latentChannels || (inChannels === 2 * latentChannels + 1 && mask)) return;
+    if (inChannels === 2 * latentChannels + 1) {
+      throw new OptionError(
+        "mask",
+        "Cannot generate: this model was trained for inpainting. Give an image and a mask.",
+      );
+    }
+    throw new OptionError(
+      "prompt",
+      `Cannot generate: this model's U-Net takes ${inChannels} channels, of which ` +
+        `${inChannels - latentChannels} are neither latents nor a mask.`,
+    );
+  }
+
+  /** Where the run begins, by what the options give. */
+  async #start(
+    settings: Settings,
+    run: { readonly plan: Plan; readonly size: LatentSize; readonly noise: TorchCpuGenerator },
+  ): Promise<StartingPoint> {
+    const { image, mask, strength, width, height, signal } = settings;
+    const context = { ...run, autoencoder: this.#autoencoder, signal };
+    if (!image) return fromNoise(context, settings.noise);
+    const sized = image.withoutAlpha().resize(width, height);
+    if (!mask) return await fromImage(context, sized);
+    return await fromPainting(context, {
+      image: sized,
+      mask: mask.withoutAlpha().resize(width, height),
+      fromNothing: (strength ?? 1) === 1,
+      trainedForIt: this.#parts.unet.config.inChannels !== run.size.channels,
+    });
+  }
+
+  #latentSize({ width, height }: Settings): LatentSize {
+    const { factor, latentChannels } = this.#parts.vae.config;
     return { channels: latentChannels, height: height / factor, width: width / factor };
   }
 
@@ -183,7 +235,7 @@ export class StableDiffusion implements AsyncDisposable {
     const timeIds = [height, width, 0, 0, height, width];
     const common = { positive, guidanceScale, guidanceRescale, timeIds };
     if (guidanceScale <= 1) return common;
-    const absent = settings.negativePrompt === undefined && this.parts.index.zeroEmptyNegative;
+    const absent = settings.negativePrompt === undefined && this.#parts.index.zeroEmptyNegative;
     const negative = absent
       ? zeroConditioning(positive)
       : await this.#conditioner.encode(settings.negativePrompt ?? "", 0, signal);

@@ -6,7 +6,7 @@
 
 import { cpu, type Provider } from "../ffi/providers.ts";
 import { openRuntime } from "../ffi/runtime.ts";
-import { schedulerFromConfig, type SchedulerOverrides } from "../schedulers/scheduler.ts";
+import { schedulerFromConfig } from "../schedulers/scheduler.ts";
 import { denoise, type DenoisingStep } from "../schedulers/denoise.ts";
 import type { Plan, Stage } from "../schedulers/plan.ts";
 import { TorchCpuGenerator } from "../schedulers/random/torch_cpu.ts";

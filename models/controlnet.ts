@@ -23,9 +23,9 @@ export interface ControlNetOptions extends ModelOptions {
 
 /**
  * A ControlNet (arXiv:2302.05543; diffusers ControlNetModel). Inputs: the U-Net's,
- * `controlnet_cond` [B, 3, 8h, 8w] (the control picture, 0..1) and `conditioning_scale` [1]. Outputs: the residuals,
- * scaled, under the names of the U-Net's inputs for them (`controlResiduals`). Throws
- * ModelFormatError when the weights do not fit the config.
+ * `controlnet_cond` [B, 3, 8h, 8w] (the control picture, 0..1) and `conditioning_scale` [1].
+ * Outputs: the residuals, scaled, under the names of the U-Net's inputs for them
+ * (`controlResiduals`). Throws ModelFormatError when the weights do not fit the config.
  */
 export function controlNet(
   config: ControlNetConfig,

@@ -165,10 +165,22 @@ def attention_maps(model, io):
     return maps
 
 
+def gradients(model, io):
+    """Derivatives of mean(noise_prediction^2) to some parameters, one of each kind."""
+    names = ["conv_in.weight", "time_embedding.linear_1.bias", "down_blocks.0.downsamplers.0.conv.weight",
+             "mid_block.attentions.0.transformer_blocks.0.attn2.to_k.weight", "up_blocks.0.resnets.0.norm1.weight",
+             "up_blocks.1.attentions.0.transformer_blocks.0.ff.net.0.proj.weight",
+             "up_blocks.1.upsamplers.0.conv.bias", "conv_norm_out.bias"]
+    parameters = dict(model.named_parameters())
+    loss = model(io["sample"], io["timestep"], io["encoder_hidden_states"]).sample.square().mean()
+    return dict(zip(names, torch.autograd.grad(loss, [parameters[n] for n in names])))
+
+
 def unet(name, seed, half=True, cases=((8, 8, 981.0), (13, 11, 500.25)), **config):
     model, g = new_unet(seed, half, **config)
     cases = {f"{h}x{w}": unet_case(model, g, h, w, t) for h, w, t in cases}
     if name == "unet_sd1":
+        cases["gradients"] = gradients(model, cases["8x8"])
         cases["maps"] = attention_maps(model, cases["13x11"])
     save(name, model, cases, half)
 

@@ -190,6 +190,33 @@ Deno.test("networks compose into one graph that has a derivative to a token's em
   assert.ok(Math.abs(rate - norm) < 0.02 * norm, `difference ${rate}, derivative ${norm}`);
 });
 
+Deno.test("the derivatives of the U-Net to its weights equal torch's", async () => {
+  const it = await golden("unet_sd1");
+  const stored = [...it.io.names()].filter((name) => name.startsWith("gradients/"));
+  const names = stored.map((name) => name.slice("gradients/".length));
+  assert.equal(names.length, 8);
+  const model = unet(unetConfig(it.json, it.path), it.weights, UNET, {
+    parameter: (name) => names.includes(name),
+  });
+  const prediction = model.outputs.noise_prediction!;
+  const slopes = grad(reduceMean(mul(prediction, prediction)), model.parameters);
+  const outputs = Object.fromEntries(
+    model.parameters.map(({ node }, i) => {
+      return [`slope/${node.kind === "input" ? node.name : ""}`, slopes[i]!];
+    }),
+  );
+  const inputs = Object.fromEntries(
+    await Promise.all(names.map(async (name) => {
+      const tensor = it.weights.get(name)!;
+      return [name, [await toFloat32(tensor), tensor.shape]] as const;
+    })),
+  );
+  const found = await runCase({ ...model, outputs }, withInputs(it, "8x8", inputs), "8x8");
+  for (const name of names) {
+    await assertGolden(found[`slope/${name}`], it, `gradients/${name}`, 2e-6);
+  }
+});
+
 Deno.test("ModelOptions.values must be inputs of the network, and of their type", async () => {
   const it = await golden("unet_sd1");
   const build = (name: string, shape: number[]) =>

@@ -6,7 +6,10 @@ import type { Stage } from "./plan.ts";
 
 /** The sample stopped being finite numbers; `index` and `stage` say where. */
 export class NotFiniteError extends Error {
+  /** Tells this error from others where classes cannot be compared. */
   override readonly name = "NotFiniteError";
+
+  /** `index` of `count` calls; `part` says what is not finite, with its verb. */
   constructor(readonly index: number, readonly stage: Stage, count: number, part: string) {
     super(
       `Cannot denoise step ${index + 1} of ${count} (timestep ${stage.timestep}, sigma ` +

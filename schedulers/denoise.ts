@@ -22,11 +22,15 @@ export type NoiseSource = (stage: Stage) => Float32Array;
 
 /** What `denoise` yields after each call of the network. */
 export interface DenoisingStep {
-  /** 0-based number of the call, of `count`. */
+  /** Number of the call, from 0. */
   readonly index: number;
+  /** How many calls the run has. */
   readonly count: number;
+  /** What the network was told. */
   readonly timestep: number;
+  /** Noise relative to signal that it saw. */
   readonly sigma: number;
+  /** The row of weights that was applied. */
   readonly stage: Stage;
   /** The sample now: the array given to `denoise`, changed in place. Writes to it are kept. */
   readonly latents: Float32Array;

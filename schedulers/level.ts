@@ -13,7 +13,9 @@
 export interface Level {
   /** Position in the trained noise table, as the network wants it. */
   readonly timestep: number;
+  /** Weight of the clean picture. */
   readonly signal: number;
+  /** Standard deviation of the noise. */
   readonly noise: number;
 }
 

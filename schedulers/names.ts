@@ -7,7 +7,9 @@ import type { Settings } from "./settings.ts";
 
 /** A scheduler found by one of its names, and what the name says about its options. */
 export interface NamedScheduler {
+  /** The class it is of. */
   readonly name: SchedulerName;
+  /** Options that the name implies. */
   readonly overrides: Partial<Settings>;
 }
 

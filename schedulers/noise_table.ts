@@ -9,11 +9,17 @@ export type BetaSchedule = "linear" | "scaled_linear" | "squaredcos_cap_v2" | "l
 
 /** What a noise table is made from; `trainedBetas` replaces the schedule when given. */
 export interface NoiseTableOptions {
+  /** How many timesteps the table has, usually 1000. */
   readonly numTrainTimesteps: number;
+  /** Variance added by the first timestep. */
   readonly betaStart: number;
+  /** Variance added by the last timestep. */
   readonly betaEnd: number;
+  /** How the betas between them are spaced. */
   readonly betaSchedule: BetaSchedule;
+  /** The betas themselves, in place of all of these. */
   readonly trainedBetas: readonly number[] | null;
+  /** Shift the table so that its last timestep holds no picture at all. */
   readonly rescaleBetasZeroSnr: boolean;
 }
 

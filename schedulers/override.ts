@@ -2,9 +2,10 @@
  * What a user says over the model's file, checked against what the scheduler can do.
  * @module
  */
+import { COMMON_OPTIONS } from "./read_settings.ts";
 import { RECIPES, type SchedulerName } from "./recipes/all.ts";
 import type { Recipe } from "./recipes/recipe.ts";
-import { COMMON_OPTIONS, type Settings } from "./settings.ts";
+import type { Settings } from "./settings.ts";
 
 /** The values of those options that are words. */
 const CHOICES: Partial<Record<keyof Settings, readonly string[]>> = {

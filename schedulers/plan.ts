@@ -37,6 +37,7 @@ export interface Call {
   readonly level: Level;
   /** Recomputes the sample this call was asked at, before `next` (UniPC's corrector). */
   readonly correct?: Row;
+  /** The weights of the next sample. */
   readonly next: Row;
   /** Whether `next` ends the step; if not, the step's start stays what it was. */
   readonly advance: boolean;
@@ -63,10 +64,13 @@ export type Prediction = "epsilon" | "v_prediction" | "sample" | "flow_predictio
 export interface Plan {
   /** diffusers' name of the scheduler, such as "EulerDiscreteScheduler". */
   readonly scheduler: string;
+  /** What the network's output means. */
   readonly prediction: Prediction;
+  /** What the rows' `results` are. */
   readonly basis: Basis;
   /** A run from nothing starts with `N(0, I) * initialScale`. */
   readonly initialScale: number;
+  /** The calls of the network, in order. */
   readonly stages: readonly Stage[];
   /** A path whose increments make the noise repeatable for any step count: `Row.interval`. */
   readonly brownianPath?: {
@@ -82,13 +86,15 @@ export interface Plan {
 
 /** How a run finds its own steps; all lengths are in log sigma. */
 export interface AdaptiveSearch {
-  /** Where the run begins and ends. */
+  /** Sigma at which the run begins. */
   readonly from: number;
+  /** Sigma at which it ends. */
   readonly to: number;
   /** Length of the first step that is tried. */
   readonly firstStep: number;
-  /** Two estimates may differ by this much, absolutely or relative to the sample. */
+  /** Two estimates may differ by this much. */
   readonly absoluteTolerance: number;
+  /** Or by this part of the sample, if that is more. */
   readonly relativeTolerance: number;
   /** The call of the network at a sigma. */
   readonly stageAt: (sigma: number) => Stage;

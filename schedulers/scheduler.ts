@@ -9,7 +9,8 @@ import { RECIPES } from "./recipes/all.ts";
 import type { Draft, Recipe, Request } from "./recipes/recipe.ts";
 import { override } from "./override.ts";
 import { resolveSchedulerName } from "./names.ts";
-import { readSettings, type Settings } from "./settings.ts";
+import { readSettings } from "./read_settings.ts";
+import type { Settings } from "./settings.ts";
 
 /** What a user may say over the model's file; absent members keep what the file says. */
 export interface SchedulerOverrides extends Partial<Settings> {
@@ -37,6 +38,7 @@ export interface PlanRequest {
 export interface Scheduler {
   /** diffusers' class name. */
   readonly name: string;
+  /** All options: the file's, the scheduler's defaults, the user's. */
   readonly settings: Settings;
   /** Throws RangeError when the request cannot be met: see the message. */
   plan(request: PlanRequest): Plan;

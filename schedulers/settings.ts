@@ -1,67 +1,106 @@
 /**
- * Everything a `scheduler_config.json` can say, with one name and one type each.
+ * Everything a `scheduler_config.json` can say, with one name, one type and one default each.
  * @module
  */
 import type { NoiseTableOptions } from "./noise_table.ts";
 import type { Prediction } from "./plan.ts";
-import { parsePrediction } from "./prediction.ts";
 import type { SigmaSchedule } from "./sigmas.ts";
 import type { Spacing } from "./spacing.ts";
 
 /** diffusers' options in camelCase, and `eta`, which diffusers gives to the pipeline. */
 export interface Settings extends NoiseTableOptions {
+  /** What the network was trained to say. */
   readonly predictionType: Prediction;
+  /** Which of the trained timesteps are visited. */
   readonly timestepSpacing: Spacing;
+  /** Added to every timestep of "leading" spacing. */
   readonly stepsOffset: number;
   /** Fresh noise, from 0 (none) to 1 (all that fits): DDIM and TCD begin at 0, ancestral samplers at 1. */
   readonly eta: number;
 
+  /** Clamp each estimate of the clean picture to `clipSampleRange`. */
   readonly clipSample: boolean;
+  /** The largest absolute value that `clipSample` leaves. */
   readonly clipSampleRange: number;
+  /** Clamp each estimate to its own quantile instead (for pixels, not latents). */
   readonly thresholding: boolean;
+  /** The quantile, 0..1. */
   readonly dynamicThresholdingRatio: number;
+  /** The largest clamp that thresholding may choose. */
   readonly sampleMaxValue: number;
 
+  /** End without any noise, rather than with that of timestep 0. */
   readonly setAlphaToOne: boolean;
+  /** PNDM: begin with multistep steps at once, without Runge-Kutta. */
   readonly skipPrkSteps: boolean;
+  /** DDPM: which variance the fresh noise has. */
   readonly varianceType: string | null;
+  /** LCM, TCD: how many timesteps the model was distilled at. */
   readonly originalInferenceSteps: number;
+  /** LCM: how fast the boundary condition leaves the identity. */
   readonly timestepScaling: number;
 
   /** In files: use_karras_sigmas, use_exponential_sigmas, use_beta_sigmas; EDM's sigma_schedule. */
   readonly sigmaSchedule: SigmaSchedule;
+  /** How sigmas are read between trained timesteps: "linear" or "log_linear". */
   readonly interpolationType: string;
+  /** What the network is told: "discrete" timesteps, or "continuous" log(sigma) / 4. */
   readonly timestepType: string;
+  /** Where a run ends: at "zero" noise or at "sigma_min". */
   readonly finalSigmasType: string;
+  /** The smallest scheduled sigma; null takes the table's. */
   readonly sigmaMin: number | null;
+  /** The largest scheduled sigma; null takes the table's. */
   readonly sigmaMax: number | null;
   /** DPM++ SDE: seed of its Brownian path; null takes the run's. */
   readonly noiseSamplerSeed: number | null;
+  /** EDM: standard deviation of the training data. */
   readonly sigmaData: number;
+  /** EDM: exponent of its sigmas. */
   readonly rho: number;
 
+  /** How many results a step of DPM-Solver, DEIS or UniPC looks at, 1..3. */
   readonly solverOrder: number;
+  /** DPM-Solver: "dpmsolver++", "dpmsolver", or either with "sde-" before it. */
   readonly algorithmType: string;
+  /** DPM-Solver: "midpoint" or "heun"; UniPC: "bh1" or "bh2". */
   readonly solverType: string;
+  /** Lower the order of the last steps. */
   readonly lowerOrderFinal: boolean;
+  /** Make the last step one of first order. */
   readonly eulerAtFinal: boolean;
   /** Spaces lambda evenly where no other schedule is chosen. */
   readonly useLuLambdas: boolean;
+  /** Leave out timesteps with less log(signal / noise) than this. */
   readonly lambdaMinClipped: number;
+  /** UniPC: remember the clean picture, rather than the noise. */
   readonly predictX0: boolean;
+  /** UniPC: steps that are not corrected. */
   readonly disableCorrector: readonly number[];
 
+  /** Mix picture and noise linearly, as flow models are trained. */
   readonly useFlowSigmas: boolean;
+  /** Shift of those mixes towards noise. */
   readonly flowShift: number;
+  /** Flow schedulers: shift towards noise. */
   readonly shift: number;
+  /** Flow schedulers: shift by the size of the picture instead. */
   readonly useDynamicShifting: boolean;
+  /** The shift, in log, of a picture of `baseImageSeqLen` tokens. */
   readonly baseShift: number;
+  /** The shift, in log, of a picture of `maxImageSeqLen` tokens. */
   readonly maxShift: number;
+  /** Tokens of a small picture. */
   readonly baseImageSeqLen: number;
+  /** Tokens of a large picture. */
   readonly maxImageSeqLen: number;
+  /** Run from picture to noise. */
   readonly invertSigmas: boolean;
+  /** Stretch the run so that its last visited sigma is this. */
   readonly shiftTerminal: number | null;
+  /** Whether the dynamic shift is "exponential" or "linear". */
   readonly timeShiftType: string;
+  /** Flow schedulers: jump to the picture and add fresh noise in each step. */
   readonly stochasticSampling: boolean;
 }
 
@@ -118,93 +157,3 @@ export const LIBRARY_DEFAULTS: Settings = Object.freeze({
   timeShiftType: "exponential",
   stochasticSampling: false,
 });
-
-/** The flags that choose a sigma schedule in the file; at most one may be set. */
-const SIGMA_FLAGS = {
-  use_karras_sigmas: "karras",
-  use_exponential_sigmas: "exponential",
-  use_beta_sigmas: "beta",
-} as const satisfies Record<string, SigmaSchedule>;
-
-/** Types of the options whose default is null. */
-const NULLABLE: Partial<Record<keyof Settings, string>> = {
-  trainedBetas: "array",
-  varianceType: "string",
-  sigmaMin: "number",
-  sigmaMax: "number",
-  shiftTerminal: "number",
-  noiseSamplerSeed: "number",
-};
-
-/** Options that every scheduler of diffusers reads. */
-export const COMMON_OPTIONS = [
-  "numTrainTimesteps",
-  "betaStart",
-  "betaEnd",
-  "betaSchedule",
-  "trainedBetas",
-  "predictionType",
-] as const satisfies readonly (keyof Settings)[];
-
-/**
- * Reads a `scheduler_config.json` object for a scheduler that knows `options` (with its defaults).
- *
- * Keys that this scheduler lacks in diffusers are not read, even if the file has them: the file
- * may have been written by another scheduler. Absent and null keys keep their defaults.
- * Throws TypeError when a value has the wrong type, RangeError for an unknown prediction type or
- * two sigma schedules at once.
- */
-export function readSettings(
-  config: Record<string, unknown>,
-  options: Partial<Settings>,
-): Settings {
-  const settings: Record<string, unknown> = { ...LIBRARY_DEFAULTS, ...options };
-  for (const name of new Set([...COMMON_OPTIONS, ...Object.keys(options)])) {
-    const key = snakeCase(name);
-    const value = config[key];
-    if (value === undefined || value === null || name === "sigmaSchedule") continue;
-    // JSON has no infinity: diffusers writes "-Infinity" or "-inf".
-    const parsed = value === "-inf" || value === "-Infinity" ? -Infinity : value;
-    checkType(key, parsed, name as keyof Settings);
-    settings[name] = parsed;
-  }
-  settings.predictionType = parsePrediction(String(settings.predictionType));
-  if (options.sigmaSchedule) {
-    settings.sigmaSchedule = readSigmaSchedule(config, options.sigmaSchedule);
-  }
-  return settings as unknown as Settings;
-}
-
-function readSigmaSchedule(
-  config: Record<string, unknown>,
-  fallback: SigmaSchedule,
-): SigmaSchedule {
-  // Only EDM's schedulers have a schedule by default, and name it.
-  if (fallback !== "trained") return (config.sigma_schedule ?? fallback) as SigmaSchedule;
-  const chosen = Object.entries(SIGMA_FLAGS).filter(([key]) => config[key] === true);
-  if (chosen.length > 1) {
-    throw new RangeError(
-      `Cannot plan a run: only one sigma schedule can be used; got ` +
-        `${chosen.map(([key]) => key).join(" and ")}, expected at most one of them. ` +
-        `Set the others to false in scheduler_config.json.`,
-    );
-  }
-  return chosen[0]?.[1] ?? fallback;
-}
-
-function checkType(key: string, value: unknown, name: keyof Settings): void {
-  const expected = NULLABLE[name] ?? typeOf(LIBRARY_DEFAULTS[name]);
-  if (typeOf(value) === expected) return;
-  throw new TypeError(
-    `Cannot read scheduler_config.json: "${key}" has the wrong type; got ` +
-      `${JSON.stringify(value)}, expected ${expected}. Correct the file.`,
-  );
-}
-
-function typeOf(value: unknown): string {
-  return Array.isArray(value) ? "array" : typeof value;
-}
-
-function snakeCase(name: string): string {
-  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-}

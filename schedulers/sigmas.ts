@@ -24,8 +24,11 @@ export type SigmaSchedule =
 
 /** The ends that a schedule runs between, and its exponent where it has one. */
 export interface SigmaRange {
+  /** The first sigma. */
   readonly max: number;
+  /** The last sigma, above 0. */
   readonly min: number;
+  /** Exponent of the schedules that bend by one. */
   readonly rho?: number;
 }
 

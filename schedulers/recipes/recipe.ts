@@ -19,15 +19,21 @@ export interface Request {
 
 /** A run before the network's prediction type is attached. */
 export interface Draft {
+  /** What the solver remembers. */
   readonly basis: Basis;
+  /** A run from nothing starts with this much noise. */
   readonly initialScale: number;
+  /** The solver's rows. */
   readonly calls: readonly Call[];
   /** What the network's input is multiplied by. */
   readonly inputScale: (level: Level) => number;
   /** The clean picture, where the network's output is not one of the usual predictions. */
   readonly denoised?: (level: Level) => Stage["denoised"];
+  /** What is done to each denoised estimate. */
   readonly clipping?: Clipping;
+  /** See `Plan.brownianPath`. */
   readonly brownianPath?: NonNullable<Plan["brownianPath"]>;
+  /** See `Plan.adaptive`. */
   readonly adaptive?: Omit<AdaptiveSearch, "stageAt"> & { callAt(sigma: number): Call };
 }
 
@@ -45,6 +51,7 @@ export interface Recipe {
   readonly options: Partial<Settings>;
   /** Options that it can be told although diffusers' class lacks them: never read from the file. */
   readonly also?: readonly (keyof Settings)[];
+  /** Plans a run; throws RangeError for what it cannot do. */
   readonly draft: (settings: Settings, request: Request) => Draft;
 }
 

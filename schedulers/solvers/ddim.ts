@@ -3,7 +3,9 @@ import type { Call } from "../plan.ts";
 
 /** From a timestep to the next one down; diffusers' integer samplers choose both themselves. */
 export interface Transition {
+  /** Where the network is asked. */
   readonly from: Level;
+  /** Where the step ends. */
   readonly to: Level;
 }
 

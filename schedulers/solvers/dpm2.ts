@@ -4,8 +4,11 @@ import { alongNoise } from "./straight.ts";
 
 /** A step of DPM-Solver-2: through a middle level to `to`, then fresh noise. */
 export interface MiddleStep {
+  /** Where the network is asked first. */
   readonly from: Level;
+  /** Where it is asked again. */
   readonly middle: Level;
+  /** Where the step ends. */
   readonly to: Level;
   /** Standard deviation of the fresh noise; absent in the deterministic form. */
   readonly up?: number;

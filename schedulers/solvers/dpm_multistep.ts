@@ -4,6 +4,7 @@ import { type DpmAlgorithm, exponentialRow, exponentialWeights } from "./exponen
 
 /** What DPM-Solver's multistep form can be told. */
 export interface DpmMultistepOptions {
+  /** What is remembered, and whether fresh noise is added. */
   readonly algorithm: DpmAlgorithm;
   /** Results a step looks at: 1 is DDIM, 2 is "2M", 3 is "3M". */
   readonly order: number;

@@ -4,7 +4,9 @@ import { type DpmAlgorithm, exponentialRow, exponentialWeights } from "./exponen
 
 /** What DPM-Solver's singlestep form can be told. */
 export interface DpmSinglestepOptions {
+  /** What is remembered, and whether fresh noise is added. */
   readonly algorithm: DpmAlgorithm;
+  /** Whether slopes are taken at the midpoint or integrated ("heun"). */
   readonly midpoint: boolean;
   /** For each step of the whole run, how many calls its block has had with it: 1, 2, 3, 1, ... */
   readonly orders: readonly number[];

@@ -14,13 +14,17 @@ export function basisOf(algorithm: DpmAlgorithm): Basis {
  * lambda: weights of the start, of D, and of its scaled derivatives h D' and h^2 D'' / 2.
  */
 export interface ExponentialWeights {
+  /** Weight of the sample at the start. */
   readonly start: number;
+  /** Weight of D. */
   readonly value: number;
   /** First derivative as the paper's midpoint variants weigh it: half of `value`. */
   readonly slopeMidpoint: number;
   /** First derivative integrated exactly ("heun", and all of third order). */
   readonly slope: number;
+  /** Second derivative, as the published third order steps weigh it. */
   readonly curvature: number;
+  /** Fresh noise of the SDE forms. */
   readonly noise?: number;
 }
 

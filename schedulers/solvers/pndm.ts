@@ -11,7 +11,9 @@ export interface PndmSchedule {
   readonly rungeKutta: readonly number[];
   /** Timesteps between two steps. */
   readonly stride: number;
+  /** What the combined outputs mean. */
   readonly prediction: Prediction;
+  /** The level of a timestep. */
   level(timestep: number): Level;
 }
 

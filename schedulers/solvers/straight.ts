@@ -2,7 +2,9 @@ import type { Level } from "../level.ts";
 
 /** A step along a constant direction: `x' = keep * x + move * direction`. */
 export interface StraightStep {
+  /** Weight of the sample. */
   readonly keep: number;
+  /** Weight of the direction. */
   readonly move: number;
 }
 

@@ -4,9 +4,11 @@ import { eulerRow } from "./euler.ts";
 
 /** From a level down to an intermediate one, and up again with fresh noise. */
 export interface TcdStep {
+  /** Where the network is asked. */
   readonly from: Level;
   /** At or below `to`; equal to it where no noise is added. */
   readonly down: Level;
+  /** Where the step ends. */
   readonly to: Level;
 }
 

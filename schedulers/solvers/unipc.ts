@@ -3,6 +3,7 @@ import type { Call, Row } from "../plan.ts";
 
 /** What UniPC can be told. */
 export interface UniPcOptions {
+  /** Results a step looks at, 1..3. */
   readonly order: number;
   /** Which B(h) scales the corrections: h ("bh1") or e^h - 1 ("bh2"). */
   readonly bh1: boolean;

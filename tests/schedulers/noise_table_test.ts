@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { noiseTable } from "../../schedulers/noise_table.ts";
-import { readSettings } from "../../schedulers/settings.ts";
+import { readSettings } from "../../schedulers/read_settings.ts";
 import { float32, readGolden } from "./golden.ts";
 
 interface GoldenTable {

@@ -31,6 +31,7 @@ export type { ImageFormat } from "./pipeline/image_file.ts";
 export type { ResizeFilter } from "./pipeline/image_resize.ts";
 export type { Pixels } from "./pipeline/pixels.ts";
 export type { Latents, LatentSize } from "./pipeline/autoencoder.ts";
+export type { Conditioning } from "./pipeline/text_conditioning.ts";
 export type { SchedulerOverrides } from "./schedulers/scheduler.ts";
 export type { DenoisingStep } from "./schedulers/denoise.ts";
 export type { Plan, Stage } from "./schedulers/plan.ts";

@@ -5,6 +5,7 @@
  */
 
 import type { Image } from "./image.ts";
+import type { Conditioning } from "./text_conditioning.ts";
 import type { SchedulerOverrides } from "../schedulers/scheduler.ts";
 
 /** Options of {@linkcode StableDiffusion.generate} and {@linkcode StableDiffusion.denoise}. */
@@ -37,6 +38,8 @@ export interface GenerateOptions {
   readonly strength?: number;
   /** Inpainting: bright where `image` is painted anew. */
   readonly mask?: Image;
+  /** An encoded prompt in place of `prompt`, such as a mixture of two. */
+  readonly conditioning?: Conditioning;
   /** Starting noise N(0, I) in place of the seed's, Float32Array [channels, height, width]. */
   readonly noise?: Float32Array;
   /** Stops the run within a step; the promise rejects with the signal's reason. */

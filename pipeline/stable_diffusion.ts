@@ -25,7 +25,7 @@ import {
   randomSeed,
 } from "./options.ts";
 import { SessionBuilder } from "./session_builder.ts";
-import { TextConditioner, zeroConditioning } from "./text_conditioning.ts";
+import { type Conditioning, TextConditioner, zeroConditioning } from "./text_conditioning.ts";
 
 /** Options of {@linkcode StableDiffusion.open}. */
 export interface OpenOptions {
@@ -124,6 +124,18 @@ export class StableDiffusion implements AsyncDisposable {
         denoised: { ...size, data: step.denoised.slice() },
       };
     }
+  }
+
+  /** Encodes a prompt, leaving out the text encoder's last `clipSkip` layers. */
+  encode(prompt: string, options: { clipSkip?: number } = {}): Promise<Conditioning> {
+    return this.#conditioner.encode(prompt, options.clipSkip ?? DEFAULTS.clipSkip);
+  }
+
+  /** The noise N(0, I) that a run with these settings begins in, as torch's CPU generator. */
+  startingNoise(settings: Settings): Latents {
+    const size = this.#latentSize(settings);
+    const count = size.channels * size.height * size.width;
+    return { ...size, data: new TorchCpuGenerator(settings.seed).normal(count) };
   }
 
   /** Decodes latents into a picture; with `settings`, these are written into its file. */
@@ -231,7 +243,8 @@ export class StableDiffusion implements AsyncDisposable {
    */
   async #prompt(settings: Settings): Promise<GuidedPrompt> {
     const { guidanceScale, guidanceRescale, width, height, clipSkip, signal } = settings;
-    const positive = await this.#conditioner.encode(settings.prompt, clipSkip, signal);
+    const positive = settings.conditioning ??
+      await this.#conditioner.encode(settings.prompt, clipSkip, signal);
     const timeIds = [height, width, 0, 0, height, width];
     const common = { positive, guidanceScale, guidanceRescale, timeIds };
     if (guidanceScale <= 1) return common;

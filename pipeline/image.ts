@@ -1,7 +1,7 @@
 import { ImageError } from "./image_error.ts";
 import { decodeImage, encodeImage, formatOf, type ImageFormat, writeWhole } from "./image_file.ts";
 import { type ResizeFilter, resizePixels } from "./image_resize.ts";
-import type { Pixels } from "./pixels.ts";
+import { type Pixels, rgbOf } from "./pixels.ts";
 
 const f = Math.fround;
 
@@ -128,14 +128,7 @@ export class Image implements Pixels {
    * Pillow. diffusers does this before it resizes.
    */
   withoutAlpha(): Image {
-    const { width, height, channels, data } = this;
-    const out = new Uint8ClampedArray(3 * width * height);
-    for (let from = 0, to = 0; to < out.length; from += channels, to += 3) {
-      out[to] = data[from]!;
-      out[to + 1] = data[from + 1]!;
-      out[to + 2] = data[from + 2]!;
-    }
-    return new Image(width, height, out);
+    return new Image(this.width, this.height, rgbOf(this));
   }
 
   /** A part of this picture, without its texts; throws a RangeError if it reaches outside. */

@@ -56,7 +56,7 @@ export async function decodeImage(bytes: Uint8Array, source: string): Promise<De
   if (isPng(bytes)) {
     requireSize(pngSize(bytes, source), source);
     const text = Object.fromEntries(readPngText(bytes, source));
-    return { pixels: decodePng(bytes, source), text };
+    return { pixels: await decodePng(bytes, source), text };
   }
   if (bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff) {
     const header = jpegHeader(bytes, source);
@@ -108,9 +108,7 @@ export function encodeImage(
   text: Readonly<Record<string, string>>,
   quality?: number,
 ): Promise<Uint8Array> {
-  if (format === "png") {
-    return Promise.resolve().then(() => encodePng(pixels, text));
-  }
+  if (format === "png") return encodePng(pixels, text);
   const { parameters: comment, ...rest } = text;
   const lost = Object.keys(rest);
   if (lost.length > 0) {

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { join } from "node:path";
+import { constants, deflateRawSync, deflateSync, inflateSync } from "node:zlib";
 import golden from "../golden/image.json" with { type: "json" };
 import { Image } from "../../pipeline/image.ts";
 import { ImageError } from "../../pipeline/image_error.ts";
 import type { ResizeFilter } from "../../pipeline/image_resize.ts";
+import { pngChunk, pngChunks, pngFile } from "../../pipeline/png_chunks.ts";
 
 function unpacked(base64: string): Uint8Array {
   return new Uint8Array(Buffer.from(base64, "base64"));
@@ -204,6 +206,40 @@ Deno.test("Image.load says in one line why a file is no picture", async () => {
     });
   }
 });
+
+Deno.test("Image.load refuses a PNG whose chunks are whole but whose pixels are not", async () => {
+  const [header, data] = pngChunks(file("colour type 2 interlaced=False"), "test");
+  const rows = inflateSync(data!.data);
+  const header8 = pngChunk("IHDR", header!.data), end = pngChunk("IEND");
+  const palette8 = pngChunk("IHDR", header!.data.with(9, 3));
+  const pixels = (bytes: Uint8Array) => pngChunk("IDAT", deflateSync(bytes));
+  const cases: [string, Uint8Array[]][] = [
+    ["no header", [pixels(rows), end]],
+    ["no pixels", [header8, end]],
+    ["too few rows", [header8, pixels(rows.subarray(0, 80)), end]],
+    ["a filter that PNG does not have", [header8, pixels(rows.with(0, 9)), end]],
+    ["half a zlib stream", [header8, pngChunk("IDAT", data!.data.subarray(0, 50)), end]],
+    ["a colour type that PNG does not have", [pngChunk("IHDR", header!.data.with(9, 5)), end]],
+    ["no palette", [palette8, pixels(rows), end]],
+    ["a gigabyte in a small file", [header8, pngChunk("IDAT", gigabyteOfZeros()), end]],
+  ];
+  for (const [what, chunks] of cases) {
+    await assert.rejects(Image.load(pngFile(chunks)), (error: unknown) => {
+      assert.ok(error instanceof ImageError, `${what}: ${error}`);
+      assert.match(error.message, /^Cannot read the picture: [^\n]+\.$/);
+      return true;
+    });
+  }
+  assert.equal((await Image.load(pngFile([header8, pixels(rows), end]))).width, 11);
+});
+
+/** A deflated gigabyte, put together from one deflated megabyte. */
+function gigabyteOfZeros(): Uint8Array {
+  const flush = constants.Z_FULL_FLUSH;
+  const megabyte = deflateRawSync(new Uint8Array(2 ** 20), { finishFlush: flush });
+  const start = Uint8Array.of(0x78, 0x9c), end = Uint8Array.of(3, 0, 0, 0, 0, 1);
+  return new Uint8Array(Buffer.concat([start, ...Array(1024).fill(megabyte), end]));
+}
 
 Deno.test("Image.load still decodes after hundreds of damaged JPEGs", async () => {
   const good = file("JPEG 4:2:0"), damaged = good.slice();

@@ -3,7 +3,7 @@ import { PickleGlobal } from "./pickle.ts";
 import { TorchTensor } from "./torch_objects.ts";
 
 /** Far beyond any checkpoint, and soon enough for one that repeats itself exponentially. */
-const MAX_VALUES = 1_000_000;
+const MAX_VALUES = 200_000;
 const MAX_DEPTH = 32;
 
 /**

@@ -34,7 +34,7 @@ for (const name of ["sd15", "sd21", "sdxl"] as const) {
 }
 
 Deno.test("randomTensors gives the same distinct numbers each time, of the size it says", () => {
-  const shapes: NamedShape[] = [["a.weight", [100, 400]], ["b.weight", [100, 400]]];
+  const shapes: NamedShape[] = [["a.weight", [25, 400]], ["b.weight", [25, 400]]];
   const values = (dtype: "F32" | "F16") =>
     randomTensors(shapes, dtype).map((tensor) => {
       const bytes = new Uint8Array(
@@ -43,10 +43,10 @@ Deno.test("randomTensors gives the same distinct numbers each time, of the size 
       return dtype === "F16" ? new Float16Array(bytes.buffer) : new Float32Array(bytes.buffer);
     });
   const [a, b] = values("F32");
-  assert.equal(a!.length, 40_000);
+  assert.equal(a!.length, 10_000);
   assert.deepEqual(values("F32")[0], a);
   assert.notDeepEqual(a, b);
   assert.deepEqual(values("F16")[0], new Float16Array(a!));
   const deviation = Math.sqrt((a as Float32Array).reduce((sum, x) => sum + x * x, 0) / a!.length);
-  assert(Math.abs(deviation * 20 - 1) < 0.02, `deviation ${deviation}, expected 1 / 20`);
+  assert(Math.abs(deviation * 20 - 1) < 0.04, `deviation ${deviation}, expected 1 / 20`);
 });

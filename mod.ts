@@ -26,6 +26,8 @@ export {
   randomSeed,
 } from "./pipeline/options.ts";
 export { Image } from "./pipeline/image.ts";
+export type { Control } from "./pipeline/control_nets.ts";
+export type { Lora } from "./pipeline/lora.ts";
 export { ImageError } from "./pipeline/image_error.ts";
 export type { ImageFormat } from "./pipeline/image_file.ts";
 export type { ResizeFilter } from "./pipeline/image_resize.ts";

@@ -11,8 +11,8 @@ import { helpOf, parseFlags, UsageError } from "./flags.ts";
 import {
   GENERATE_FLAGS,
   generateOptions,
+  openOptionsOf,
   picturesOf,
-  providersOf,
   schedulerOptionsOf,
 } from "./generate_flags.ts";
 import { openOutput, type Output } from "./output.ts";
@@ -38,7 +38,7 @@ export async function generate(args: readonly string[]): Promise<number> {
     return 0;
   }
   const prompts = promptsOf(flags.prompt, positionals);
-  const providers = providersOf(flags), schedulerOptions = schedulerOptionsOf(flags);
+  const openOptions = openOptionsOf(flags), schedulerOptions = schedulerOptionsOf(flags);
   if (flags.image === "-" && !prompts.single) {
     throw new UsageError("Standard input cannot be both the picture and the prompts.");
   }
@@ -52,10 +52,7 @@ export async function generate(args: readonly string[]): Promise<number> {
   const common = { ...generateOptions(flags), ...pictures, schedulerOptions };
   return await withInterrupt(async (signal) => {
     reporter.stage("opening the model");
-    await using sd = await StableDiffusion.open(flags.model, {
-      ...(flags.variant === undefined ? {} : { variant: flags.variant }),
-      providers,
-    });
+    await using sd = await StableDiffusion.open(flags.model, openOptions);
     let picture = 0;
     for await (const prompt of prompts.texts) {
       const first = flags.seed ?? BigInt(randomSeed());

@@ -4,7 +4,18 @@
  * @module
  */
 
-import { cpu, cuda, type GenerateOptions, Image, openvino, type Provider, webgpu } from "../mod.ts";
+import {
+  type Control,
+  cpu,
+  cuda,
+  type GenerateOptions,
+  Image,
+  type Lora,
+  type OpenOptions,
+  openvino,
+  type Provider,
+  webgpu,
+} from "../mod.ts";
 import type { FlagTable, FlagValues } from "./flags.ts";
 import { UsageError } from "./flags.ts";
 
@@ -24,6 +35,7 @@ export const GENERATE_FLAGS = {
     short: "m",
     help: "a diffusers folder (the embedded model)",
   },
+  config: { kind: "text", value: "DIR", help: "folder with a single file's configurations" },
   variant: { kind: "text", value: "NAME", help: "the model's files of a variant, such as fp16" },
   steps: { kind: "integer", range: [1, 100000], help: "denoising steps (25)" },
   "guidance-scale": {
@@ -62,6 +74,11 @@ export const GENERATE_FLAGS = {
   image: { kind: "text", value: "FILE", aliases: ["init-img"], help: "picture to begin in, or -" },
   strength: { kind: "number", range: [0, 1], help: "how much of the picture is made anew (0.8)" },
   mask: { kind: "text", value: "FILE", help: "bright where the picture is painted anew" },
+  lora: { kind: "list", value: "FILE[:WEIGHT]", help: "LoRA to merge; may repeat" },
+  embedding: { kind: "list", value: "FILE", help: "textual inversion: a new word; may repeat" },
+  controlnet: { kind: "list", value: "PATH", help: "ControlNet, folder or file; may repeat" },
+  "control-image": { kind: "list", value: "FILE", help: "what each ControlNet is shown" },
+  "control-scale": { kind: "list", value: "N", help: "how strongly each ControlNet acts (1)" },
   provider: {
     kind: "list",
     value: "NAME",
@@ -97,15 +114,57 @@ export function generateOptions(flags: GenerateFlags): Omit<GenerateOptions, "pr
   };
 }
 
-/** The pictures that `--image` and `--mask` name; `-` is standard input. */
+/** What is opened before the first picture. */
+export function openOptionsOf(flags: GenerateFlags): OpenOptions {
+  return {
+    providers: providersOf(flags),
+    ...given("variant", flags.variant),
+    ...given("config", flags.config),
+    ...given("loras", flags.lora?.map(loraOf)),
+    ...given("embeddings", flags.embedding),
+    ...given("controlNets", flags.controlnet),
+  };
+}
+
+/** `FILE` or `FILE:WEIGHT`; a colon of a Windows drive is part of the path. */
+function loraOf(text: string): Lora {
+  const parts = /^(.+):([+-]?(?:\d+\.?\d*|\.\d+))$/.exec(text);
+  return parts ? { path: parts[1]!, weight: Number(parts[2]) } : { path: text };
+}
+
+/** `--control-image` and `--control-scale`, one of each for every `--controlnet`. */
+async function controlsOf(flags: GenerateFlags): Promise<Control[] | undefined> {
+  const images = flags["control-image"], scales = flags["control-scale"] ?? [];
+  const count = flags.controlnet?.length ?? 0;
+  if ((images?.length ?? 0) !== count) {
+    throw new UsageError(
+      `Give one --control-image for each --controlnet; got ${images?.length ?? 0} for ${count}.`,
+    );
+  }
+  if (scales.length > count) throw new UsageError("More --control-scale than --controlnet.");
+  if (!images) return undefined;
+  return await Promise.all(images.map(async (path, i) => {
+    const scale = Number(scales[i] ?? 1);
+    if (!Number.isFinite(scale)) {
+      throw new UsageError(`--control-scale takes a number; got "${scales[i]}".`);
+    }
+    return { image: await Image.load(path), scale };
+  }));
+}
+
+/** The pictures that `--image`, `--mask` and `--control-image` name; `-` is standard input. */
 export async function picturesOf(
   flags: GenerateFlags,
-): Promise<Pick<GenerateOptions, "image" | "mask">> {
+): Promise<Pick<GenerateOptions, "image" | "mask" | "controls">> {
   const load = async (path: string | undefined) => {
     if (path === undefined) return undefined;
     return await Image.load(path === "-" ? await readAll(Deno.stdin.readable) : path);
   };
-  return { ...given("image", await load(flags.image)), ...given("mask", await load(flags.mask)) };
+  return {
+    ...given("image", await load(flags.image)),
+    ...given("mask", await load(flags.mask)),
+    ...given("controls", await controlsOf(flags)),
+  };
 }
 
 async function readAll(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<Uint8Array> {

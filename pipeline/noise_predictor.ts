@@ -6,9 +6,12 @@
 
 import type { Session } from "../ffi/session.ts";
 import { Tensor } from "../ffi/tensor.ts";
+import type { ControlNetConfig } from "../models/controlnet_config.ts";
 import { unet } from "../models/unet.ts";
 import { classifierFreeGuidance, rescaleGuidance } from "../schedulers/guidance.ts";
-import type { ModelParts } from "./model_parts.ts";
+import type { LatentSize } from "./autoencoder.ts";
+import { type Control, ControlRun, controlSession } from "./control_nets.ts";
+import type { ModelParts, Network } from "./model_parts.ts";
 import type { SessionBuilder } from "./session_builder.ts";
 import { SessionCache } from "./session_cache.ts";
 import type { Conditioning } from "./text_conditioning.ts";
@@ -24,104 +27,185 @@ export interface GuidedPrompt {
   readonly timeIds: readonly number[];
   /** Channels behind the latents that stay the same at every call: Float32Array [c, h, w]. */
   readonly beside?: Float32Array;
+  /** One for each ControlNet. */
+  readonly controls: readonly Control[];
 }
 
 /** Predicts the noise in latents, both halves of guidance as one batch. */
 export class NoisePredictor implements Disposable {
   readonly #sessions = new SessionCache(2);
+  readonly #controls = new SessionCache(4);
 
-  constructor(readonly parts: ModelParts, readonly builder: SessionBuilder) {}
+  constructor(
+    readonly parts: ModelParts,
+    readonly controlNets: readonly Network<ControlNetConfig>[],
+    readonly builder: SessionBuilder,
+  ) {}
 
-  /**
-   * Prepares predictions for latents of `height` x `width`; call the result once a step with
-   * Float32Array [channels, height, width]. It returns the same array each time.
-   */
+  /** Prepares the predictions of one picture. */
   async prepare(
     prompt: GuidedPrompt,
-    size: { readonly height: number; readonly width: number },
+    size: LatentSize,
     signal?: AbortSignal,
   ): Promise<GuidedRun> {
-    const batch = prompt.negative ? 2 : 1;
-    const shape = { batch, ...size, sequence: prompt.positive.tokens };
-    const { config, weights } = this.parts.unet;
+    const { height, width } = size, sequence = prompt.positive.tokens;
+    const shape = { batch: prompt.negative ? 2 : 1, height, width, sequence };
+    const { config, weights } = this.parts.unet, key = Object.values(shape).join(" ");
+    const controlResiduals = prompt.controls.length > 0;
     const session = await this.#sessions.get(
-      Object.values(shape).join(" "),
-      () => this.builder.build(unet(config, weights, shape)),
+      `${key} ${controlResiduals}`,
+      () => this.builder.build(unet(config, weights, shape, { controlResiduals })),
     );
-    return new GuidedRun(session, this.builder, prompt, config, size, signal);
+    const run = new GuidedRun(session, this.builder, prompt, size, signal);
+    const { factor } = this.parts.vae.config;
+    const pixels = { batch: shape.batch, width: width * factor, height: height * factor };
+    for (const [i, control] of prompt.controls.entries()) {
+      const net = this.controlNets[i]!;
+      const controlled = await this.#controls.get(
+        `${i} ${key}`,
+        () => controlSession(this.builder, net, shape),
+      );
+      run.add(new ControlRun(controlled, this.builder, control, pixels));
+    }
+    return run;
   }
 
   /** Releases the sessions. */
   [Symbol.dispose](): void {
     this.#sessions[Symbol.dispose]();
+    this.#controls[Symbol.dispose]();
   }
 }
 
-/** Predictions for one picture: the tensors that stay the same from step to step. */
+/** The predictions of one picture: holds the tensors that stay the same from step to step. */
 export class GuidedRun implements Disposable {
+  readonly #session: Session;
+  readonly #prompt: GuidedPrompt;
+  readonly #signal: AbortSignal | undefined;
   readonly #feeds: Record<string, Tensor> = {};
+  readonly #controls: ControlRun[] = [];
+  readonly #latents: Float32Array;
   readonly #sample: Float32Array;
   readonly #timestep: Float32Array;
   readonly #guided: Float32Array;
 
   constructor(
-    readonly session: Session,
+    session: Session,
     builder: SessionBuilder,
-    readonly prompt: GuidedPrompt,
-    config: ModelParts["unet"]["config"],
-    { height, width }: { readonly height: number; readonly width: number },
-    readonly signal?: AbortSignal,
+    prompt: GuidedPrompt,
+    { channels, height, width }: LatentSize,
+    signal?: AbortSignal,
   ) {
-    const { positive, negative, timeIds } = prompt;
+    this.#session = session;
+    this.#prompt = prompt;
+    this.#signal = signal;
+    const { positive, negative, timeIds, beside } = prompt;
     // The unconditional half comes first, as in diffusers.
-    const halves = negative ? [negative, positive] : [positive];
-    const batch = halves.length, one = config.inChannels * height * width;
-    this.#sample = new Float32Array(batch * one);
+    const halves = negative ? [negative, positive] : [positive], batch = halves.length;
+    const one = channels * height * width, more = beside?.length ?? 0;
+    this.#latents = new Float32Array(batch * one);
+    this.#sample = beside ? new Float32Array(batch * (one + more)) : this.#latents;
     this.#timestep = new Float32Array(batch);
-    this.#guided = new Float32Array(config.outChannels * height * width);
+    this.#guided = new Float32Array(one);
     const feed = (name: string, data: Float32Array, shape: readonly number[]) => {
       this.#feeds[name] = Tensor.from(builder.runtime, "float32", data, [batch, ...shape]);
     };
-    feed("sample", this.#sample, [config.inChannels, height, width]);
+    feed("latents", this.#latents, [channels, height, width]);
+    feed("sample", this.#sample, [channels + more / (height * width), height, width]);
     feed("timestep", this.#timestep, []);
-    feed("encoder_hidden_states", stack(halves.map((half) => half.hiddenStates)), [
-      positive.tokens,
-      positive.width,
-    ]);
+    const states = stack(halves.map((half) => half.hiddenStates));
+    feed("encoder_hidden_states", states, [positive.tokens, positive.width]);
     if (positive.pooled) {
       feed("text_embeds", stack(halves.map((half) => half.pooled!)), [positive.pooled.length]);
       feed("time_ids", stack(halves.map(() => Float32Array.from(timeIds))), [timeIds.length]);
     }
   }
 
-  /** The guided prediction for `input` at `timestep`; the array is reused by the next call. */
-  async predict(input: Float32Array, timestep: number): Promise<Float32Array> {
-    const { beside } = this.prompt, one = this.#sample.length / this.#timestep.length;
-    for (let at = 0; at < this.#sample.length; at += one) {
-      this.#sample.set(input, at);
-      if (beside) this.#sample.set(beside, at + input.length);
-    }
+  /** Lets a ControlNet act on this picture. */
+  add(control: ControlRun): void {
+    this.#controls.push(control);
+  }
+
+  /**
+   * The guided prediction for `input`, Float32Array [channels, height, width], at `timestep`: call
+   * `index` of `count`. The result is overwritten by the next call.
+   */
+  async predict(
+    input: Float32Array,
+    timestep: number,
+    index: number,
+    count: number,
+  ): Promise<Float32Array> {
+    this.#fill(input);
     this.#timestep.fill(timestep);
-    const outputs = await this.session.run(
-      this.#feeds,
-      this.signal ? { signal: this.signal } : {},
-    );
-    using prediction = outputs.noise_prediction!;
-    const data = prediction.data as Float32Array, half = this.#guided.length;
-    if (!this.prompt.negative) {
-      this.#guided.set(data);
-      return this.#guided;
+    const residuals = await this.#residuals(index, count);
+    const { latents: _, ...feeds } = this.#feeds;
+    try {
+      const outputs = await this.#session.run({ ...feeds, ...residuals }, this.#options);
+      using prediction = outputs.noise_prediction!;
+      return this.#guide(prediction.data as Float32Array);
+    } finally {
+      for (const tensor of Object.values(residuals)) tensor.dispose();
     }
-    const { guidanceScale, guidanceRescale } = this.prompt;
-    const conditional = data.subarray(half);
-    classifierFreeGuidance(data.subarray(0, half), conditional, guidanceScale, this.#guided);
-    if (guidanceRescale > 0) rescaleGuidance(this.#guided, conditional, guidanceRescale);
-    return this.#guided;
   }
 
   /** Releases the tensors. */
   [Symbol.dispose](): void {
     for (const tensor of Object.values(this.#feeds)) tensor.dispose();
+    for (const control of this.#controls) control[Symbol.dispose]();
+  }
+
+  get #options(): { signal?: AbortSignal } {
+    return this.#signal ? { signal: this.#signal } : {};
+  }
+
+  /** The same latents for every half; for inpainting models with what stays beside them. */
+  #fill(input: Float32Array): void {
+    const { beside } = this.#prompt, batch = this.#timestep.length;
+    for (let i = 0; i < batch; i++) {
+      this.#latents.set(input, i * input.length);
+      if (!beside) continue;
+      const at = i * (input.length + beside.length);
+      this.#sample.set(input, at);
+      this.#sample.set(beside, at + input.length);
+    }
+  }
+
+  /** The sum of what the ControlNets add; zeros where none acts now. */
+  async #residuals(index: number, count: number): Promise<Record<string, Tensor>> {
+    const sums: Record<string, Tensor> = {};
+    const { latents, sample: _, ...rest } = this.#feeds;
+    for (const control of this.#controls) {
+      const acts = control.actsAt(index, count);
+      // Without a first result there is nothing to add zeros to: make them of the right size.
+      if (!acts && Object.keys(sums).length > 0) continue;
+      const residuals = await control.residuals({ ...rest, sample: latents! }, this.#signal);
+      for (const [name, tensor] of Object.entries(residuals)) {
+        const data = tensor.data as Float32Array;
+        if (!acts) data.fill(0);
+        const sum = sums[name];
+        if (!sum) {
+          sums[name] = tensor;
+          continue;
+        }
+        const total = sum.data as Float32Array;
+        for (let i = 0; i < total.length; i++) total[i]! += data[i]!;
+        tensor.dispose();
+      }
+    }
+    return sums;
+  }
+
+  #guide(data: Float32Array): Float32Array {
+    const { negative, guidanceScale, guidanceRescale } = this.#prompt, guided = this.#guided;
+    if (!negative) {
+      guided.set(data);
+      return guided;
+    }
+    const conditional = data.subarray(guided.length);
+    classifierFreeGuidance(data.subarray(0, guided.length), conditional, guidanceScale, guided);
+    if (guidanceRescale > 0) rescaleGuidance(guided, conditional, guidanceRescale);
+    return guided;
   }
 }
 

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Control } from "./control_nets.ts";
 import type { Image } from "./image.ts";
 import type { Conditioning } from "./text_conditioning.ts";
 import type { SchedulerOverrides } from "../schedulers/scheduler.ts";
@@ -38,6 +39,8 @@ export interface GenerateOptions {
   readonly strength?: number;
   /** Inpainting: bright where `image` is painted anew. */
   readonly mask?: Image;
+  /** What each of the model's ControlNets is shown, in their order. */
+  readonly controls?: readonly Control[];
   /** An encoded prompt in place of `prompt`, such as a mixture of two. */
   readonly conditioning?: Conditioning;
   /** Starting noise N(0, I) in place of the seed's, Float32Array [channels, height, width]. */

@@ -12,10 +12,15 @@ import type { Plan, Stage } from "../schedulers/plan.ts";
 import { TorchCpuGenerator } from "../schedulers/random/torch_cpu.ts";
 import { Autoencoder, type Latents, type LatentSize } from "./autoencoder.ts";
 import { fromImage, fromNoise, fromPainting, type StartingPoint } from "./starting_point.ts";
-import { openEmbedded } from "./embedded_model.ts";
+import { openControlNet } from "./control_nets.ts";
+import { addEmbeddings, type LearnedTokens } from "./embeddings.ts";
+import { type Lora, mergeLoras } from "./lora.ts";
+import type { Network } from "./model_parts.ts";
+import { openModel } from "./open_model.ts";
+import type { ControlNetConfig } from "../models/controlnet_config.ts";
 import type { Image } from "./image.ts";
 import { parametersText } from "./parameters_text.ts";
-import { type ModelParts, openFolder } from "./model_parts.ts";
+import type { ModelParts } from "./model_parts.ts";
 import { type GuidedPrompt, NoisePredictor } from "./noise_predictor.ts";
 import {
   checkOptions,
@@ -31,8 +36,18 @@ import { type Conditioning, TextConditioner, zeroConditioning } from "./text_con
 export interface OpenOptions {
   /** Execution providers in order of preference. Default: the CPU. */
   readonly providers?: readonly Provider[];
-  /** Weight files of a variant, such as `fp16`, where a part has them. */
+  /** Weight files of a variant, such as `fp16`, where a part of a folder has them. */
   readonly variant?: string;
+  /** For a single file: a diffusers folder whose configurations and tokenizers are used. */
+  readonly config?: string;
+  /** LoRA files with their weights, merged in this order. */
+  readonly loras?: readonly Lora[];
+  /** Textual inversion files: new words for prompts. */
+  readonly embeddings?: readonly string[];
+  /** ControlNets: folders or single files. */
+  readonly controlNets?: readonly string[];
+  /** For a single file: what the U-Net was trained to predict, where the file cannot say. */
+  readonly prediction?: "epsilon" | "v_prediction" | "sample";
   /** Path of ONNX Runtime's library. Default: looked for, see `openRuntime`. */
   readonly library?: string;
   /** Threads within an operator. Default: ONNX Runtime's choice. */
@@ -65,14 +80,21 @@ export interface Step extends Omit<DenoisingStep, "latents" | "denoised"> {
 /** A model ready to draw. Owns native memory: dispose it, or write `await using`. */
 export class StableDiffusion implements AsyncDisposable {
   readonly #parts: ModelParts;
+  readonly #controlNets: number;
   readonly #conditioner: TextConditioner;
   readonly #predictor: NoisePredictor;
   readonly #autoencoder: Autoencoder;
 
-  private constructor(parts: ModelParts, builder: SessionBuilder) {
+  private constructor(
+    parts: ModelParts,
+    learned: readonly LearnedTokens[],
+    controlNets: readonly Network<ControlNetConfig>[],
+    builder: SessionBuilder,
+  ) {
     this.#parts = parts;
-    this.#conditioner = new TextConditioner(parts, builder);
-    this.#predictor = new NoisePredictor(parts, builder);
+    this.#controlNets = controlNets.length;
+    this.#conditioner = new TextConditioner(parts, learned, builder);
+    this.#predictor = new NoisePredictor(parts, controlNets, builder);
     this.#autoencoder = new Autoencoder(parts, builder);
   }
 
@@ -84,11 +106,14 @@ export class StableDiffusion implements AsyncDisposable {
    * @throws {LibraryNotFoundError} where there is no ONNX Runtime.
    */
   static async open(model?: string, options: OpenOptions = {}): Promise<StableDiffusion> {
-    const { providers = [cpu()], variant, library, threads } = options;
-    const parts = model === undefined ? await openEmbedded() : await openFolder(model, { variant });
+    const { providers = [cpu()], library, threads, loras = [], embeddings = [] } = options;
+    const parts = await openModel(model, options);
+    const learned = await addEmbeddings(parts.textEncoders, embeddings);
+    const adapted = await mergeLoras(parts, loras);
+    const controlNets = await Promise.all((options.controlNets ?? []).map(openControlNet));
     const runtime = openRuntime(library === undefined ? {} : { library });
     const session = { providers, ...(threads === undefined ? {} : { threads }) };
-    return new StableDiffusion(parts, new SessionBuilder(runtime, session));
+    return new StableDiffusion(adapted, learned, controlNets, new SessionBuilder(runtime, session));
   }
 
   /** Draws one picture. @throws {OptionError} for options that this model cannot draw with. */
@@ -114,7 +139,8 @@ export class StableDiffusion implements AsyncDisposable {
 
     const prompt = { ...await this.#prompt(settings), ...(beside && { beside }) };
     using run = await this.#predictor.prepare(prompt, size, signal);
-    const predict = (input: Float32Array, stage: Stage) => run.predict(input, stage.timestep);
+    const predict = (input: Float32Array, stage: Stage, index: number) =>
+      run.predict(input, stage.timestep, index, plan.stages.length);
     const fresh = () => noise.normal(latents.length);
     for await (const step of denoise(plan, latents, predict, fresh, signal ? { signal } : {})) {
       keep?.(latents, step.index);
@@ -186,6 +212,13 @@ export class StableDiffusion implements AsyncDisposable {
       );
     }
     this.#checkChannels(options);
+    if ((options.controls?.length ?? 0) !== this.#controlNets) {
+      throw new OptionError(
+        "controls",
+        `Cannot generate: each ControlNet needs a control picture; got ` +
+          `${options.controls?.length ?? 0} for ${this.#controlNets}.`,
+      );
+    }
     return settings;
   }
 
@@ -245,8 +278,8 @@ export class StableDiffusion implements AsyncDisposable {
     const { guidanceScale, guidanceRescale, width, height, clipSkip, signal } = settings;
     const positive = settings.conditioning ??
       await this.#conditioner.encode(settings.prompt, clipSkip, signal);
-    const timeIds = [height, width, 0, 0, height, width];
-    const common = { positive, guidanceScale, guidanceRescale, timeIds };
+    const timeIds = [height, width, 0, 0, height, width], { controls = [] } = settings;
+    const common = { positive, guidanceScale, guidanceRescale, timeIds, controls };
     if (guidanceScale <= 1) return common;
     const absent = settings.negativePrompt === undefined && this.#parts.index.zeroEmptyNegative;
     const negative = absent

@@ -6,6 +6,7 @@
 
 import { Tensor } from "../ffi/tensor.ts";
 import { clipTextModel } from "../models/clip_text.ts";
+import type { LearnedTokens } from "./embeddings.ts";
 import type { ModelParts, TextEncoderParts } from "./model_parts.ts";
 import type { SessionBuilder } from "./session_builder.ts";
 import { SessionCache } from "./session_cache.ts";
@@ -35,7 +36,11 @@ export class TextConditioner implements Disposable {
   readonly #sessions = new SessionCache(4);
   readonly #remembered = new Map<string, Conditioning>();
 
-  constructor(readonly parts: ModelParts, readonly builder: SessionBuilder) {}
+  constructor(
+    readonly parts: ModelParts,
+    readonly learned: readonly LearnedTokens[],
+    readonly builder: SessionBuilder,
+  ) {}
 
   /** Encodes `prompt`, leaving out the last `clipSkip` layers of the text encoders. */
   async encode(prompt: string, clipSkip: number, signal?: AbortSignal): Promise<Conditioning> {
@@ -67,20 +72,27 @@ export class TextConditioner implements Disposable {
     signal: AbortSignal | undefined,
   ): Promise<Encoded> {
     const encoder = this.parts.textEncoders[index]!;
-    const { ids, truncated } = encoder.tokenizer.encode(prompt);
+    const { ids: all, truncated } = encoder.tokenizer.encode(prompt);
+    const { ids: own, vectors } = this.learned[index]!, { vocabSize, hiddenSize } = encoder.config;
+    // In the graph learned tokens come right after the vocabulary, wherever the tokenizer has them.
+    const ids = all.map((id) => own.includes(id) ? vocabSize + own.indexOf(id) : id);
     const { runtime } = this.builder;
     const session = await this.#sessions.get(
       `${index} ${clipSkip} ${ids.length}`,
       () => this.#build(encoder, index, clipSkip, ids.length),
     );
     using input = Tensor.from(runtime, "int64", BigInt64Array.from(ids, BigInt), [1, ids.length]);
-    const outputs = await session.run({ input_ids: input }, signal ? { signal } : {});
+    using extra = own.length > 0
+      ? Tensor.from(runtime, "float32", vectors, [own.length, hiddenSize])
+      : undefined;
+    const feeds = { input_ids: input, ...(extra && { token_embeddings: extra }) };
+    const outputs = await session.run(feeds, signal ? { signal } : {});
     using states = outputs.hidden_states!;
     using pooled = outputs.pooled;
     return {
       hiddenStates: (states.data as Float32Array).slice(),
       tokens: ids.length,
-      width: encoder.config.hiddenSize,
+      width: hiddenSize,
       pooled: (pooled?.data as Float32Array | undefined)?.slice(),
       truncated,
     };
@@ -98,6 +110,7 @@ export class TextConditioner implements Disposable {
         hiddenState: state,
         finalLayerNorm: !xl,
         pooled: xl && index === 1,
+        extraTokens: this.learned[index]!.ids.length,
       }),
     );
   }

@@ -1,0 +1,111 @@
+/**
+ * ControlNets beside the U-Net: from a control picture to what is added to its skip connections.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import type { Session } from "../ffi/session.ts";
+import { Tensor } from "../ffi/tensor.ts";
+import { controlNetCheckpointConfig } from "../models/checkpoint_configs.ts";
+import {
+  isControlNetCheckpoint,
+  openControlNetCheckpoint,
+} from "../models/checkpoint_controlnet.ts";
+import { controlNet } from "../models/controlnet.ts";
+import { type ControlNetConfig, controlNetConfig } from "../models/controlnet_config.ts";
+import { ModelFormatError } from "../weights/model_format_error.ts";
+import { openComponent, openWeights } from "../weights/open_weights.ts";
+import type { Image } from "./image.ts";
+import type { Network } from "./model_parts.ts";
+import { readJsonObject } from "./pipeline_index.ts";
+import type { SessionBuilder } from "./session_builder.ts";
+
+/** What one ControlNet is shown, and when it acts. */
+export interface Control {
+  /** Edges, depth, a pose: what the ControlNet was trained on. */
+  readonly image: Image;
+  /** How strongly it acts. Default 1. */
+  readonly scale?: number;
+  /** Part of the run at which it begins to act, 0..1. Default 0. */
+  readonly start?: number;
+  /** Part of the run at which it ceases to act, 0..1. Default 1. */
+  readonly end?: number;
+}
+
+/** Opens a ControlNet: a diffusers folder or a single file. @throws {ModelFormatError} */
+export async function openControlNet(path: string): Promise<Network<ControlNetConfig>> {
+  let isDirectory: boolean;
+  try {
+    isDirectory = (await Deno.stat(path)).isDirectory;
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+    throw new ModelFormatError(`Cannot open ControlNet ${path}: there is no such folder or file.`, {
+      path,
+      cause,
+    });
+  }
+  if (isDirectory) {
+    const configPath = join(path, "config.json");
+    const config = controlNetConfig(await readJsonObject(configPath), configPath);
+    return { config, weights: await openComponent(path) };
+  }
+  const source = await openWeights(path);
+  if (!isControlNetCheckpoint(source)) {
+    throw new ModelFormatError(`Cannot open ${path} as a ControlNet: it holds none.`, { path });
+  }
+  const checkpoint = openControlNetCheckpoint(source);
+  const config = controlNetConfig({ ...controlNetCheckpointConfig(checkpoint) }, path);
+  return { config, weights: checkpoint.controlNet };
+}
+
+/** One ControlNet at work on one picture. */
+export class ControlRun implements Disposable {
+  readonly #control: Tensor;
+  readonly #scale: Tensor;
+
+  constructor(
+    readonly session: Session,
+    builder: SessionBuilder,
+    readonly control: Control,
+    size: { readonly batch: number; readonly width: number; readonly height: number },
+  ) {
+    const { batch, width, height } = size;
+    const pixels = control.image.withoutAlpha().resize(width, height).toTensor();
+    const one = pixels.map((value) => (value + 1) / 2), all = new Float32Array(batch * one.length);
+    for (let i = 0; i < batch; i++) all.set(one, i * one.length);
+    this.#control = Tensor.from(builder.runtime, "float32", all, [batch, 3, height, width]);
+    const scale = Float32Array.of(control.scale ?? 1);
+    this.#scale = Tensor.from(builder.runtime, "float32", scale, [1]);
+  }
+
+  /** Whether it acts at call `index` of `count`, counted as diffusers does. */
+  actsAt(index: number, count: number): boolean {
+    const { start = 0, end = 1 } = this.control;
+    return !(index / count < start || (index + 1) / count > end);
+  }
+
+  /** The residuals for the U-Net's own inputs; dispose them after the U-Net has run. */
+  residuals(
+    feeds: Readonly<Record<string, Tensor>>,
+    signal?: AbortSignal,
+  ): Promise<Record<string, Tensor>> {
+    const own = { ...feeds, controlnet_cond: this.#control, conditioning_scale: this.#scale };
+    return this.session.run(own, signal ? { signal } : {});
+  }
+
+  /** Releases the tensors. */
+  [Symbol.dispose](): void {
+    this.#control.dispose();
+    this.#scale.dispose();
+  }
+}
+
+/** Builds the session of a ControlNet. */
+export function controlSession(
+  builder: SessionBuilder,
+  { config, weights }: Network<ControlNetConfig>,
+  shape: Parameters<typeof controlNet>[2],
+): Promise<Session> {
+  return builder.build(controlNet(config, weights, shape));
+}

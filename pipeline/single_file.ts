@@ -1,0 +1,132 @@
+/**
+ * A single-file checkpoint, opened as the parts of a diffusers folder. Nothing is converted: the
+ * parts are other names for byte ranges of the file.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { type Checkpoint, isCheckpoint, openCheckpoint } from "../models/checkpoint.ts";
+import { checkpointConfigs, type PredictionType } from "../models/checkpoint_configs.ts";
+import { clipTextConfig } from "../models/clip_config.ts";
+import { unetConfig } from "../models/unet_config.ts";
+import { vaeConfig } from "../models/vae_config.ts";
+import { ModelFormatError } from "../weights/model_format_error.ts";
+import { openWeights } from "../weights/open_weights.ts";
+import type { TensorSource } from "../weights/stored_tensor.ts";
+import type { ModelParts, TextEncoderParts } from "./model_parts.ts";
+import { readJsonObject } from "./pipeline_index.ts";
+import { ClipTokenizer } from "./tokenizer.ts";
+
+/** What a single file cannot say of itself. */
+export interface SingleFileOptions {
+  /** A diffusers folder whose configurations and tokenizers are used in place of the known ones. */
+  readonly config?: string | undefined;
+  /** What the U-Net was trained to predict. */
+  readonly prediction?: PredictionType | undefined;
+}
+
+/** A part's configuration: from `config`'s folder, or as the family's own. */
+type Configure = (part: string, known: Readonly<Record<string, unknown>> | undefined) => Promise<{
+  readonly json: Record<string, unknown>;
+  readonly path: string;
+}>;
+
+/** Opens a single file of Stable Diffusion 1.x, 2.x or XL. @throws {ModelFormatError} */
+export async function openSingleFile(
+  path: string,
+  options: SingleFileOptions = {},
+): Promise<ModelParts> {
+  const source = await openWeights(path);
+  if (!isCheckpoint(source)) throw notCheckpoint(source);
+  const checkpoint = await openCheckpoint(source);
+  const known = checkpointConfigs(checkpoint, {
+    ...(options.prediction && { prediction: options.prediction }),
+  });
+  const configure: Configure = async (part, json) => {
+    if (options.config !== undefined) {
+      const name = part === "scheduler" ? "scheduler_config.json" : "config.json";
+      const file = join(options.config, part, name);
+      return { json: await readJsonObject(file), path: file };
+    }
+    if (json === undefined) throw missing(path, part);
+    return { json: { ...json }, path: `${path} (${part})` };
+  };
+  const required = (part: string, weights: TensorSource | undefined): TensorSource => {
+    if (weights === undefined) throw missing(path, part);
+    return weights;
+  };
+  const [unet, vae, scheduler] = await Promise.all([
+    configure("unet", known.unet),
+    configure("vae", known.vae),
+    configure("scheduler", known.scheduler),
+  ]);
+  return {
+    path,
+    index: {
+      family: checkpoint.family === "sdxl" ? "sdxl" : "sd",
+      className: "StableDiffusionPipeline",
+      zeroEmptyNegative: checkpoint.family === "sdxl",
+      parts: new Set(["unet", "vae", "text_encoder", "tokenizer", "scheduler"]),
+    },
+    textEncoders: await textEncoders(checkpoint, known, configure, required, options),
+    unet: { config: unetConfig(unet.json, unet.path), weights: checkpoint.unet },
+    vae: { config: vaeConfig(vae.json, vae.path), weights: required("vae", checkpoint.vae) },
+    schedulerConfig: scheduler.json,
+  };
+}
+
+/** One text encoder, or SDXL's two; "!" pads for the OpenCLIP ones. */
+async function textEncoders(
+  { family, textEncoder, textEncoder2 }: Checkpoint,
+  known: ReturnType<typeof checkpointConfigs>,
+  configure: Configure,
+  required: (part: string, weights: TensorSource | undefined) => TensorSource,
+  { config: folder }: SingleFileOptions,
+): Promise<TextEncoderParts[]> {
+  const one = async (
+    suffix: string,
+    weights: TensorSource | undefined,
+    json: Readonly<Record<string, unknown>> | undefined,
+    pad: "<|endoftext|>" | "!",
+  ): Promise<TextEncoderParts> => {
+    const part = `text_encoder${suffix}`;
+    const config = await configure(part, json);
+    const tokenizer = folder === undefined
+      ? await ClipTokenizer.clip(pad)
+      : await ClipTokenizer.open(join(folder, `tokenizer${suffix}`));
+    const checked = clipTextConfig(config.json, config.path);
+    return { config: checked, weights: required(part, weights), tokenizer };
+  };
+  const first = one("", textEncoder, known.textEncoder, family === "sd2" ? "!" : "<|endoftext|>");
+  if (family !== "sdxl") return [await first];
+  return await Promise.all([first, one("_2", textEncoder2, known.textEncoder2, "!")]);
+}
+
+function missing(path: string, part: string): ModelFormatError {
+  return new ModelFormatError(
+    `Cannot open ${path}: the file holds no ${part}. Give the complete checkpoint.`,
+    { path, key: part },
+  );
+}
+
+/** What it is instead, as far as its names tell. */
+function notCheckpoint(source: TensorSource): ModelFormatError {
+  const names = [...source.names()];
+  const has = (pattern: RegExp) => names.some((name) => pattern.test(name));
+  const seems = has(/lora_|\.alpha$|hada_|lokr_/)
+    ? "it seems to be a LoRA: give it with --lora, beside a model"
+    : has(/^(emb_params|string_to_param|clip_[lg]$)/)
+    ? "it seems to be a textual inversion: give it with --embedding, beside a model"
+    : has(/^(control_model|controlnet_)/)
+    ? "it seems to be a ControlNet: give it with --controlnet, beside a model"
+    : has(/^(double_blocks|model\.diffusion_model\.double_blocks|joint_blocks)/)
+    ? "it seems to be of the Flux or SD3 family, which is not known here"
+    : has(/^(down_blocks|encoder|text_model)\./)
+    ? "it seems to be one part of a diffusers folder: give the folder with model_index.json"
+    : `its tensors are named ${names.slice(0, 3).join(", ") || "nothing"}`;
+  return new ModelFormatError(
+    `Cannot open ${source.path} as a Stable Diffusion checkpoint: ${seems}.`,
+    { path: source.path },
+  );
+}

@@ -35,8 +35,22 @@ export type { Pixels } from "./pipeline/pixels.ts";
 export type { Latents, LatentSize } from "./pipeline/autoencoder.ts";
 export type { Conditioning } from "./pipeline/text_conditioning.ts";
 export type { SchedulerOverrides } from "./schedulers/scheduler.ts";
+export type { Settings as SchedulerSettings } from "./schedulers/settings.ts";
 export type { DenoisingStep } from "./schedulers/denoise.ts";
-export type { Plan, Stage } from "./schedulers/plan.ts";
+export type {
+  AdaptiveSearch,
+  Basis,
+  Call,
+  Plan,
+  Prediction,
+  Row,
+  Stage,
+} from "./schedulers/plan.ts";
+export type { NoiseTableOptions } from "./schedulers/noise_table.ts";
+export type { Spacing } from "./schedulers/spacing.ts";
+export type { SigmaSchedule } from "./schedulers/sigmas.ts";
+export type { Level } from "./schedulers/level.ts";
+export type { Clipping } from "./schedulers/clipping.ts";
 export {
   cpu,
   cuda,

@@ -25,6 +25,7 @@ import { type GuidedPrompt, NoisePredictor } from "./noise_predictor.ts";
 import {
   checkOptions,
   DEFAULTS,
+  type Defaults,
   type GenerateOptions,
   OptionError,
   randomSeed,
@@ -54,20 +55,13 @@ export interface OpenOptions {
   readonly threads?: number;
 }
 
-/** Options that {@linkcode StableDiffusion.settings} fills in. */
-type Decided =
-  | "seed"
-  | "steps"
-  | "guidanceScale"
-  | "guidanceRescale"
-  | "clipSkip"
-  | "width"
-  | "height"
-  | "scheduler"
-  | "schedulerOptions";
-
 /** Every option of one picture, defaults filled in. */
-export type Settings = GenerateOptions & Required<Pick<GenerateOptions, Decided>>;
+export type Settings =
+  & GenerateOptions
+  & Defaults
+  & Required<
+    Pick<GenerateOptions, "seed" | "width" | "height" | "scheduler" | "schedulerOptions">
+  >;
 
 /** One call of the U-Net and what came of it. */
 export interface Step extends Omit<DenoisingStep, "latents" | "denoised"> {

@@ -15,7 +15,9 @@ import { SessionCache } from "./session_cache.ts";
 export interface Conditioning {
   /** `encoder_hidden_states`, Float32Array [tokens, width]. */
   readonly hiddenStates: Float32Array;
+  /** 77, or a multiple for prompts in chunks. */
   readonly tokens: number;
+  /** The text encoder's hidden size; the sum of both for SDXL. */
   readonly width: number;
   /** SDXL: the projected state of the whole prompt, Float32Array [P]. */
   readonly pooled?: Float32Array;

@@ -46,7 +46,7 @@ export type {
   Row,
   Stage,
 } from "./schedulers/plan.ts";
-export type { NoiseTableOptions } from "./schedulers/noise_table.ts";
+export type { BetaSchedule, NoiseTableOptions } from "./schedulers/noise_table.ts";
 export type { Spacing } from "./schedulers/spacing.ts";
 export type { SigmaSchedule } from "./schedulers/sigmas.ts";
 export type { Level } from "./schedulers/level.ts";

@@ -27,7 +27,6 @@ const ALIASES: Record<string, Alias> = {
   eulerancestral: ["EulerAncestralDiscreteScheduler"],
   heun: ["HeunDiscreteScheduler"],
   lms: ["LMSDiscreteScheduler"],
-  klms: ["LMSDiscreteScheduler"],
   dpm2: ["KDPM2DiscreteScheduler"],
   dpm2a: ["KDPM2AncestralDiscreteScheduler"],
   dpm2ancestral: ["KDPM2AncestralDiscreteScheduler"],
@@ -87,6 +86,8 @@ const SCHEDULES: Record<string, Partial<Settings>> = {
   normal: {},
   discrete: {},
   automatic: {},
+  // InvokeAI's short form.
+  k: { sigmaSchedule: "karras" },
 };
 
 /** Names that are known to exist elsewhere, with what to do instead. */
@@ -129,8 +130,11 @@ export function knownNames(): string[] {
 function find(key: string): NamedScheduler | undefined {
   const name = BY_CLASS.get(key);
   if (name) return { name, overrides: {} };
-  const alias = Object.hasOwn(ALIASES, key) ? ALIASES[key] : undefined;
-  return alias && { name: alias[0], overrides: alias[1] ?? {} };
+  // "k_euler" is how k-diffusion's samplers were first called.
+  const known = [key, key.replace(/^k/, "")].find((form) => Object.hasOwn(ALIASES, form));
+  if (known === undefined) return undefined;
+  const [scheduler, overrides = {}] = ALIASES[known]!;
+  return { name: scheduler, overrides };
 }
 
 /** Class names in all their shorter forms. */

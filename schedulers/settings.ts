@@ -69,7 +69,7 @@ export interface Settings extends NoiseTableOptions {
   readonly lowerOrderFinal: boolean;
   /** Make the last step one of first order. */
   readonly eulerAtFinal: boolean;
-  /** Spaces lambda evenly where no other schedule is chosen. */
+  /** DPM-Solver: space lambda evenly, unless sigmas are Karras's. */
   readonly useLuLambdas: boolean;
   /** Leave out timesteps with less log(signal / noise) than this. */
   readonly lambdaMinClipped: number;

@@ -38,7 +38,7 @@ export const dpmMultistepRecipe: Recipe = {
   },
   also: LOG_SNR_ALSO,
   draft(settings, request) {
-    const lu = settings.useLuLambdas && settings.sigmaSchedule === "trained";
+    const lu = settings.useLuLambdas && settings.sigmaSchedule !== "karras";
     const scheduled: Settings = lu ? { ...settings, sigmaSchedule: "lu" } : settings;
     const levels = preservingLevels(scheduled, request, WHOLE);
     const steps = levels.length - 1;

@@ -65,9 +65,15 @@ export const ipndmSigmaRecipe: Recipe = {
 
 /** "Restart" of A1111: its own Karras sigmas, and from 20 steps on a part of them again. */
 export const restartRecipe: Recipe = {
-  options: OPTIONS,
+  options: { ...SIGMA_OPTIONS, sigmaSchedule: "karras", rescaleBetasZeroSnr: false },
   draft(settings, request) {
     refuseGiven("Restart", request, "timesteps", "sigmas");
+    if (settings.sigmaSchedule !== "karras") {
+      throw new RangeError(
+        `Cannot plan a run: Restart spaces its sigmas as Karras does; got ` +
+          `"${settings.sigmaSchedule}", expected karras. Leave it out or use heun.`,
+      );
+    }
     const { levels, initialScale } = explodingLevels(settings, request, FRACTIONAL);
     const begin = levels[request.first]!;
     const steps = request.steps - request.first;
@@ -82,7 +88,7 @@ export const restartRecipe: Recipe = {
  * says, with `strength`, where it begins.
  */
 export const dpmAdaptiveRecipe: Recipe = {
-  options: OPTIONS,
+  options: { ...SIGMA_OPTIONS, sigmaMin: null, rescaleBetasZeroSnr: false },
   draft(settings, request): Draft {
     refuseGiven("DPM adaptive", request, "timesteps", "sigmas");
     const { levels, initialScale } = explodingLevels(settings, request, FRACTIONAL);

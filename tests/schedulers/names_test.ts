@@ -35,6 +35,12 @@ const TYPED: readonly [string, string, Record<string, unknown>][] = [
   ["dpm_2", "KDPM2DiscreteScheduler", {}],
   ["DPM adaptive", "DPMAdaptive", {}],
   ["LMS Karras", "LMSDiscreteScheduler", { sigmaSchedule: "karras" }],
+  ["k_euler_a", "EulerAncestralDiscreteScheduler", {}],
+  ["k_lms", "LMSDiscreteScheduler", {}],
+  ["dpmpp_2m_sde_k", "DPMSolverMultistepScheduler", {
+    algorithmType: "sde-dpmsolver++",
+    sigmaSchedule: "karras",
+  }],
   ["PLMS", "PNDMScheduler", { skipPrkSteps: true }],
   ["uni_pc_bh2", "UniPCMultistepScheduler", { solverType: "bh2" }],
   ["UniPC", "UniPCMultistepScheduler", {}],

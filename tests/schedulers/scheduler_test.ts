@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { planTable } from "../../schedulers/plan_table.ts";
 import { addNoise } from "../../schedulers/plan.ts";
 import { schedulerFromConfig } from "../../schedulers/scheduler.ts";
 
@@ -108,6 +109,7 @@ Deno.test("plan() says why some combinations have no answer", () => {
     /predict v/,
   );
   refuses({ scheduler: "ddpm", varianceType: "learned" }, /learned/);
+  refuses({ scheduler: "Restart", sigmaSchedule: "beta" }, /heun/);
   const karras = schedulerFromConfig(SD15, { scheduler: "euler", sigmaSchedule: "karras" });
   assert.throws(() => karras.plan({ timesteps: [900, 500] }), /given timesteps/);
 });
@@ -119,6 +121,7 @@ Deno.test("schedulerFromConfig() refuses overrides that a scheduler has no use f
   refuses({ scheduler: "ddim", sigmaSchedule: "karras" }, /sigmaSchedule with DDIMScheduler/);
   refuses({ scheduler: "LCM Karras" }, /sigmaSchedule with LCMScheduler/);
   refuses({ scheduler: "euler", solverOrder: 3 }, /solverOrder/);
+  refuses({ scheduler: "dpm_adaptive", sigmaSchedule: "karras" }, /sigmaSchedule/);
   // Saying what is so anyway is no error.
   assert.ok(schedulerFromConfig(SD15, { scheduler: "euler", eta: 0 }));
 });
@@ -171,6 +174,20 @@ Deno.test("plan() survives schedules whose first timesteps round to the same num
     .plan({ steps: 50 });
   assert.equal(plan.stages[0]!.timestep, plan.stages[1]!.timestep);
   assert.equal(plan.stages.length, 50);
+});
+
+Deno.test("planTable() names every weight and leaves unused columns out", () => {
+  const of = (scheduler: string) =>
+    planTable(schedulerFromConfig(SD15, { scheduler }).plan({ steps: 4 }));
+  const euler = of("euler");
+  assert.deepEqual(euler.columns, ["call", "timestep", "sigma", "x", "denoised"]);
+  assert.deepEqual(euler.rows.at(-1)!.slice(3), [0, 1]);
+  assert.deepEqual(of("euler_a").columns.slice(4), ["denoised", "z"]);
+  assert.deepEqual(of("dpm++2m").columns.slice(4), ["denoised", "denoised -1"]);
+  assert.deepEqual(of("DPM++ SDE").columns.slice(4), ["denoised", "z", "z -1"]);
+  assert.equal(of("pndm").columns[4], "output");
+  // UniPC corrects every call but the first.
+  assert.deepEqual(of("unipc").rows.map((row) => row[0]), [0, 1, 1, 2, 2, 3, 3]);
 });
 
 Deno.test("addNoise() mixes as the stage's level says and refuses stages that are not there", () => {

@@ -18,15 +18,12 @@ const CONSISTENCY_OPTIONS = {
   betaSchedule: "scaled_linear",
   originalInferenceSteps: 50,
   setAlphaToOne: true,
-  stepsOffset: 0,
-  timestepSpacing: "leading",
-  timestepScaling: 10,
   rescaleBetasZeroSnr: false,
 } as const satisfies Partial<Settings>;
 
 /** LCMScheduler: latent consistency models and LCM LoRAs, 1 to 8 steps. */
 export const lcmRecipe: Recipe = {
-  options: { ...CONSISTENCY_OPTIONS, ...CLIPPING_OPTIONS },
+  options: { ...CONSISTENCY_OPTIONS, ...CLIPPING_OPTIONS, timestepScaling: 10 },
   draft(settings, request) {
     const level = trainedLevels(settings);
     const timesteps = distilledTimesteps(settings, request);

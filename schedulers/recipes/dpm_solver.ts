@@ -33,7 +33,6 @@ export const dpmMultistepRecipe: Recipe = {
     useLuLambdas: false,
     finalSigmasType: "zero",
     lambdaMinClipped: -Infinity,
-    varianceType: null,
     rescaleBetasZeroSnr: false,
   },
   also: LOG_SNR_ALSO,
@@ -58,7 +57,6 @@ export const dpmSinglestepRecipe: Recipe = {
     lowerOrderFinal: false,
     finalSigmasType: "zero",
     lambdaMinClipped: -Infinity,
-    varianceType: null,
   },
   also: [...LOG_SNR_ALSO, "timestepSpacing", "stepsOffset", "rescaleBetasZeroSnr"],
   draft(settings, request) {

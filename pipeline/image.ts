@@ -1,6 +1,7 @@
 import { ImageError } from "./image_error.ts";
-import { decodeImage, encodeImage, formatOf, type ImageFormat, writeWhole } from "./image_file.ts";
+import { decodeImage, encodeImage, formatOf, type ImageFormat } from "./image_file.ts";
 import { type ResizeFilter, resizePixels } from "./image_resize.ts";
+import { writeWhole } from "./image_save.ts";
 import { type Pixels, rgbOf } from "./pixels.ts";
 
 const f = Math.fround;

@@ -124,27 +124,3 @@ export function encodeImage(
     ...(comment === undefined ? {} : { comment }),
   });
 }
-
-/**
- * Writes a file so that it is there whole or not at all: beside its place first, then renamed.
- *
- * Throws an ImageError if the folder is missing or read-only, or the disk is full.
- */
-export async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
-  const beside = `${path}.${crypto.randomUUID().slice(0, 8)}.tmp`;
-  try {
-    await Deno.writeFile(beside, bytes, { createNew: true });
-    await Deno.rename(beside, path);
-  } catch (cause) {
-    await Deno.remove(beside).catch(() => {}); // the first failure is the one to report
-    if (cause instanceof Deno.errors.NotCapable) throw cause; // says which permission is missing
-    const why = cause instanceof Error
-      ? cause.message.replace(/[:,] (write|rename).*$/s, "")
-      : cause;
-    throw new ImageError(
-      `Cannot save ${path}: ${why}. Check that the folder exists and can be written.`,
-      path,
-      { cause },
-    );
-  }
-}

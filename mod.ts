@@ -25,8 +25,15 @@ export {
   OptionError,
   randomSeed,
 } from "./pipeline/options.ts";
+export { Frame, interpolate } from "./pipeline/interpolate.ts";
+export { type FramePlan, RECIPE_KEYWORD, Walk, type Walker } from "./pipeline/walk.ts";
+export type { InterpolateOptions } from "./pipeline/walk_options.ts";
+export { type Mixing, MIXINGS } from "./pipeline/walk_mixing.ts";
+export { type Easing, EASINGS } from "./pipeline/walk_path.ts";
 export { Image } from "./pipeline/image.ts";
 export type { Control } from "./pipeline/control_nets.ts";
+export type { GuidanceKind } from "./pipeline/guide.ts";
+export type { RandomKind } from "./pipeline/random_source.ts";
 export type { Lora } from "./pipeline/lora.ts";
 export { ImageError } from "./pipeline/image_error.ts";
 export type { ImageFormat } from "./pipeline/image_file.ts";

@@ -43,8 +43,24 @@ export const GENERATE_FLAGS = {
     aliases: ["cfg-scale"],
     help: "how closely the prompt is followed; 1 or less: no guidance (7.5)",
   },
+  guidance: {
+    kind: "text",
+    choices: ["cfg", "cfg++", "perp-neg", "apg"],
+    help: "how the predictions with and without the prompt are combined",
+  },
+  "guidance-start": {
+    kind: "number",
+    range: [0, 1],
+    help: "part of the run at which it begins (0)",
+  },
+  "guidance-end": { kind: "number", range: [0, 1], help: "part of the run at which it ends (1)" },
   "guidance-rescale": { kind: "number", range: [0, 1], help: "against over-exposure (0)" },
   seed: { kind: "integer", short: "s", help: "of torch's CPU generator (random)" },
+  rng: {
+    kind: "text",
+    choices: ["cpu", "cuda", "numpy"],
+    help: "whose random numbers: torch's on a CPU, torch's on CUDA, NumPy's (cpu)",
+  },
   width: { kind: "integer", short: "W", range: [1, 65536], help: "pixels (the model's own)" },
   height: { kind: "integer", short: "H", range: [1, 65536], help: "pixels (the model's own)" },
   count: { kind: "integer", range: [1, 1e9], help: "pictures, with seeds S, S+1, ... (1)" },
@@ -63,6 +79,9 @@ export const GENERATE_FLAGS = {
     choices: ["leading", "linspace", "trailing"],
     help: "which timesteps are visited",
   },
+  sigmas: { kind: "text", value: "LIST", help: "exact sigmas, falling to 0: 14.6,3.1,0.7,0" },
+  timesteps: { kind: "text", value: "LIST", help: "exact timesteps, falling: 999,600,250,80" },
+  "dynamic-thresholding": { kind: "switch", help: "clip each estimate by its own largest values" },
   "algorithm-type": { kind: "text", value: "NAME", help: "of the DPM-Solver family" },
   "zero-snr": { kind: "switch", help: "rescale the noise table to end in pure noise" },
   eta: { kind: "number", help: "share of fresh noise in DDIM (0)" },
@@ -106,6 +125,11 @@ export function generateOptions(flags: GenerateFlags): Omit<GenerateOptions, "pr
     ...given("steps", number(flags.steps)),
     ...given("guidanceScale", flags["guidance-scale"]),
     ...given("guidanceRescale", flags["guidance-rescale"]),
+    ...given("guidance", flags.guidance),
+    ...given("guidanceInterval", guidanceInterval(flags)),
+    ...given("sigmas", numbersOf("--sigmas", flags.sigmas)),
+    ...given("timesteps", numbersOf("--timesteps", flags.timesteps)),
+    ...given("rng", flags.rng),
     ...given("width", number(flags.width)),
     ...given("height", number(flags.height)),
     ...given("clipSkip", number(flags["clip-skip"])),
@@ -183,9 +207,23 @@ export function schedulerOptionsOf(
     ...given("timestepSpacing", flags["timestep-spacing"]),
     ...given("algorithmType", flags["algorithm-type"]),
     ...given("rescaleBetasZeroSnr", flags["zero-snr"]),
+    ...given("thresholding", flags["dynamic-thresholding"]),
     ...given("eta", flags.eta),
     ...given("predictionType", flags.prediction),
   };
+}
+
+function guidanceInterval(flags: GenerateFlags): readonly [number, number] | undefined {
+  const { "guidance-start": start = 0, "guidance-end": end = 1 } = flags;
+  if (start > end) throw new UsageError("--guidance-start must not be above --guidance-end.");
+  return start === 0 && end === 1 ? undefined : [start, end];
+}
+
+/** A list of numbers with commas between them. */
+function numbersOf(flag: string, text: string | undefined): number[] | undefined {
+  const numbers = text?.split(",").map((part) => part.trim() === "" ? NaN : Number(part));
+  if (numbers?.every(Number.isFinite) ?? true) return numbers;
+  throw new UsageError(`${flag} takes numbers with commas between them; got "${text}".`);
 }
 
 const PROVIDERS: Readonly<Record<string, () => Provider>> = { cpu, cuda, openvino, webgpu };

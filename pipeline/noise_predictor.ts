@@ -1,5 +1,5 @@
 /**
- * The U-Net with guidance: from latents and two prompts to one prediction.
+ * The U-Net with guidance: from latents and prompts to one prediction.
  *
  * @module
  */
@@ -8,9 +8,10 @@ import type { Session } from "../ffi/session.ts";
 import { Tensor } from "../ffi/tensor.ts";
 import type { ControlNetConfig } from "../models/controlnet_config.ts";
 import { unet } from "../models/unet.ts";
-import { classifierFreeGuidance, rescaleGuidance } from "../schedulers/guidance.ts";
+import { batchParts } from "../schedulers/guidance.ts";
 import type { LatentSize } from "./autoencoder.ts";
 import { type Control, ControlRun, controlSession } from "./control_nets.ts";
+import type { Guide, GuidedCall } from "./guide.ts";
 import type { ModelParts, Network } from "./model_parts.ts";
 import type { SessionBuilder } from "./session_builder.ts";
 import { SessionCache } from "./session_cache.ts";
@@ -18,11 +19,10 @@ import type { Conditioning } from "./text_conditioning.ts";
 
 /** What a run of predictions has in common. */
 export interface GuidedPrompt {
-  readonly positive: Conditioning;
-  /** Absent where there is no guidance: the U-Net then runs on one picture, not two. */
-  readonly negative?: Conditioning;
-  readonly guidanceScale: number;
-  readonly guidanceRescale: number;
+  /** What the U-Net is asked under, as one batch; the prompt itself is the last. */
+  readonly conditionings: readonly Conditioning[];
+  /** Makes one prediction of the batch's. */
+  readonly guide: Guide;
   /** SDXL: original height and width, crop top and left, target height and width. */
   readonly timeIds: readonly number[];
   /** Channels behind the latents that stay the same at every call: Float32Array [c, h, w]. */
@@ -48,8 +48,13 @@ export class NoisePredictor implements Disposable {
     size: LatentSize,
     signal?: AbortSignal,
   ): Promise<GuidedRun> {
-    const { height, width } = size, sequence = prompt.positive.tokens;
-    const shape = { batch: prompt.negative ? 2 : 1, height, width, sequence };
+    const { height, width } = size, { conditionings } = prompt;
+    const shape = {
+      batch: conditionings.length,
+      height,
+      width,
+      sequence: conditionings[0]!.tokens,
+    };
     const { config, weights } = this.parts.unet, key = Object.values(shape).join(" ");
     const controlResiduals = prompt.controls.length > 0;
     const session = await this.#sessions.get(
@@ -99,9 +104,8 @@ export class GuidedRun implements Disposable {
     this.#session = session;
     this.#prompt = prompt;
     this.#signal = signal;
-    const { positive, negative, timeIds, beside } = prompt;
-    // The unconditional half comes first, as in diffusers.
-    const halves = negative ? [negative, positive] : [positive], batch = halves.length;
+    const { conditionings, timeIds, beside } = prompt;
+    const [first] = conditionings, batch = conditionings.length;
     const one = channels * height * width, more = beside?.length ?? 0;
     this.#latents = new Float32Array(batch * one);
     this.#sample = beside ? new Float32Array(batch * (one + more)) : this.#latents;
@@ -113,11 +117,15 @@ export class GuidedRun implements Disposable {
     feed("latents", this.#latents, [channels, height, width]);
     feed("sample", this.#sample, [channels + more / (height * width), height, width]);
     feed("timestep", this.#timestep, []);
-    const states = stack(halves.map((half) => half.hiddenStates));
-    feed("encoder_hidden_states", states, [positive.tokens, positive.width]);
-    if (positive.pooled) {
-      feed("text_embeds", stack(halves.map((half) => half.pooled!)), [positive.pooled.length]);
-      feed("time_ids", stack(halves.map(() => Float32Array.from(timeIds))), [timeIds.length]);
+    const states = stack(conditionings.map(({ hiddenStates }) => hiddenStates));
+    feed("encoder_hidden_states", states, [first!.tokens, first!.width]);
+    if (first!.pooled) {
+      feed("text_embeds", stack(conditionings.map(({ pooled }) => pooled!)), [
+        first!.pooled.length,
+      ]);
+      feed("time_ids", stack(conditionings.map(() => Float32Array.from(timeIds))), [
+        timeIds.length,
+      ]);
     }
   }
 
@@ -127,23 +135,20 @@ export class GuidedRun implements Disposable {
   }
 
   /**
-   * The guided prediction for `input`, Float32Array [channels, height, width], at `timestep`: call
-   * `index` of `count`. The result is overwritten by the next call.
+   * The guided prediction for `input`, Float32Array [channels, height, width], at the call of the
+   * plan. The result is overwritten by the next call.
    */
-  async predict(
-    input: Float32Array,
-    timestep: number,
-    index: number,
-    count: number,
-  ): Promise<Float32Array> {
+  async predict(input: Float32Array, call: GuidedCall): Promise<Float32Array> {
     this.#fill(input);
-    this.#timestep.fill(timestep);
-    const residuals = await this.#residuals(index, count);
+    this.#timestep.fill(call.stage.timestep);
+    const residuals = await this.#residuals(call.index, call.count);
     const { latents: _, ...feeds } = this.#feeds;
     try {
       const outputs = await this.#session.run({ ...feeds, ...residuals }, this.#options);
       using prediction = outputs.noise_prediction!;
-      return this.#guide(prediction.data as Float32Array);
+      const parts = batchParts(prediction.data as Float32Array, this.#timestep.length);
+      this.#prompt.guide(parts, this.#guided, call);
+      return this.#guided;
     } finally {
       for (const tensor of Object.values(residuals)) tensor.dispose();
     }
@@ -194,18 +199,6 @@ export class GuidedRun implements Disposable {
       }
     }
     return sums;
-  }
-
-  #guide(data: Float32Array): Float32Array {
-    const { negative, guidanceScale, guidanceRescale } = this.#prompt, guided = this.#guided;
-    if (!negative) {
-      guided.set(data);
-      return guided;
-    }
-    const conditional = data.subarray(guided.length);
-    classifierFreeGuidance(data.subarray(0, guided.length), conditional, guidanceScale, guided);
-    if (guidanceRescale > 0) rescaleGuidance(guided, conditional, guidanceRescale);
-    return guided;
   }
 }
 

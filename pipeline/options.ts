@@ -5,6 +5,8 @@
  */
 
 import type { Control } from "./control_nets.ts";
+import type { GuidanceKind } from "./guide.ts";
+import type { RandomKind } from "./random_source.ts";
 import type { Image } from "./image.ts";
 import type { Conditioning } from "./text_conditioning.ts";
 import type { SchedulerOverrides } from "../schedulers/scheduler.ts";
@@ -21,6 +23,10 @@ export interface GenerateOptions {
   readonly steps?: number;
   /** Classifier-free guidance scale; at most 1 turns guidance off. Default 7.5. */
   readonly guidanceScale?: number;
+  /** How the predictions with and without the prompt are combined. Default "cfg". */
+  readonly guidance?: GuidanceKind;
+  /** Part of the run in which guidance acts, 0..1 each; outside, the U-Net runs once a step. */
+  readonly guidanceInterval?: readonly [start: number, end: number];
   /** Share of the rescaled prediction mixed in, 0..1 (arXiv:2305.08891, section 3.4). Default 0. */
   readonly guidanceRescale?: number;
   /** Picture width in pixels, a multiple of the autoencoder's factor. Default: the model's own. */
@@ -45,6 +51,12 @@ export interface GenerateOptions {
   readonly conditioning?: Conditioning;
   /** Starting noise N(0, I) in place of the seed's, Float32Array [channels, height, width]. */
   readonly noise?: Float32Array;
+  /** Exactly these timesteps, falling, in place of `steps`. */
+  readonly timesteps?: readonly number[];
+  /** Exactly these sigmas, falling, with the last one (usually 0), in place of `steps`. */
+  readonly sigmas?: readonly number[];
+  /** Whose random numbers: torch's on a CPU (default), torch's on CUDA, or NumPy's. */
+  readonly rng?: RandomKind;
   /** Stops the run within a step; the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal;
 }

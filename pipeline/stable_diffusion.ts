@@ -9,7 +9,11 @@ import { openRuntime } from "../ffi/runtime.ts";
 import { schedulerFromConfig } from "../schedulers/scheduler.ts";
 import { denoise, type DenoisingStep } from "../schedulers/denoise.ts";
 import type { Plan, Stage } from "../schedulers/plan.ts";
-import { TorchCpuGenerator } from "../schedulers/random/torch_cpu.ts";
+import { guidanceApplies } from "../schedulers/guidance.ts";
+import { noiseSource } from "../schedulers/noise_source.ts";
+import type { NormalSource } from "../schedulers/random/normal_source.ts";
+import { randomSource } from "./random_source.ts";
+import { guideOf, noGuidance } from "./guide.ts";
 import { Autoencoder, type Latents, type LatentSize } from "./autoencoder.ts";
 import { fromImage, fromNoise, fromPainting, type StartingPoint } from "./starting_point.ts";
 import { openControlNet } from "./control_nets.ts";
@@ -21,7 +25,7 @@ import type { ControlNetConfig } from "../models/controlnet_config.ts";
 import type { Image } from "./image.ts";
 import { parametersText } from "./parameters_text.ts";
 import type { ModelParts } from "./model_parts.ts";
-import { type GuidedPrompt, NoisePredictor } from "./noise_predictor.ts";
+import { type GuidedPrompt, type GuidedRun, NoisePredictor } from "./noise_predictor.ts";
 import {
   checkOptions,
   DEFAULTS,
@@ -125,18 +129,23 @@ export class StableDiffusion implements AsyncDisposable {
    */
   async *denoise(options: GenerateOptions): AsyncGenerator<Step, void, void> {
     const settings = this.settings(options);
-    const { seed, signal } = settings;
+    const { seed, signal, rng = "cpu" } = settings;
     const plan = this.plan(settings);
     const size = this.#latentSize(settings);
-    const noise = new TorchCpuGenerator(seed);
-    const { latents, beside, keep } = await this.#start(settings, { plan, size, noise });
+    const normal = randomSource(rng, seed);
+    const { latents, beside, keep } = await this.#start(settings, { plan, size, noise: normal });
 
-    const prompt = { ...await this.#prompt(settings), ...(beside && { beside }) };
+    const prompt = { ...await this.#prompt(settings, plan), ...(beside && { beside }) };
     using run = await this.#predictor.prepare(prompt, size, signal);
-    const predict = (input: Float32Array, stage: Stage, index: number) =>
-      run.predict(input, stage.timestep, index, plan.stages.length);
-    const fresh = () => noise.normal(latents.length);
-    for await (const step of denoise(plan, latents, predict, fresh, signal ? { signal } : {})) {
+    using alone = await this.#alone(settings, prompt, size);
+    const count = plan.stages.length;
+    const predict = (input: Float32Array, stage: Stage, index: number) => {
+      const [start, end] = settings.guidanceInterval ?? [0, 1];
+      const guided = guidanceApplies(index, count, start, end);
+      return (guided ? run : alone ?? run).predict(input, { stage, index, count });
+    };
+    const noise = noiseSource(plan, normal, latents.length, seed);
+    for await (const step of denoise(plan, latents, predict, noise, signal ? { signal } : {})) {
       keep?.(latents, step.index);
       yield {
         ...step,
@@ -151,11 +160,11 @@ export class StableDiffusion implements AsyncDisposable {
     return this.#conditioner.encode(prompt, options.clipSkip ?? DEFAULTS.clipSkip);
   }
 
-  /** The noise N(0, I) that a run with these settings begins in, as torch's CPU generator. */
+  /** The noise N(0, I) that a run with these settings begins in, from their own generator. */
   startingNoise(settings: Settings): Latents {
     const size = this.#latentSize(settings);
     const count = size.channels * size.height * size.width;
-    return { ...size, data: new TorchCpuGenerator(settings.seed).normal(count) };
+    return { ...size, data: randomSource(settings.rng ?? "cpu", settings.seed).normal(count) };
   }
 
   /** Decodes latents into a picture; with `settings`, these are written into its file. */
@@ -171,16 +180,16 @@ export class StableDiffusion implements AsyncDisposable {
    * @throws {OptionError} for a scheduler that is not known, or that cannot do what is asked.
    */
   plan(options: GenerateOptions): Plan {
-    const { scheduler, schedulerOptions, steps, image, mask, strength } = this.settings(options);
+    const { scheduler, schedulerOptions, image, mask, strength } = this.settings(options);
+    const { steps, timesteps, sigmas } = this.settings(options);
     const part = image ? strength ?? (mask ? 1 : 0.8) : undefined;
-    try {
+    return this.#refuse("scheduler", () => {
       const overrides = { ...schedulerOptions, scheduler };
-      return schedulerFromConfig(this.#parts.schedulerConfig, overrides)
-        .plan({ steps, ...(part !== undefined && { strength: part }) });
-    } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
-      throw new OptionError("scheduler", error.message, { cause: error });
-    }
+      return schedulerFromConfig(this.#parts.schedulerConfig, overrides).plan({
+        ...(timesteps ? { timesteps } : sigmas ? { sigmas } : { steps }),
+        ...(part !== undefined && { strength: part }),
+      });
+    });
   }
 
   /** All options of one picture: checked, and with the defaults of the model's files. */
@@ -244,7 +253,7 @@ export class StableDiffusion implements AsyncDisposable {
   /** Where the run begins, by what the options give. */
   async #start(
     settings: Settings,
-    run: { readonly plan: Plan; readonly size: LatentSize; readonly noise: TorchCpuGenerator },
+    run: { readonly plan: Plan; readonly size: LatentSize; readonly noise: NormalSource },
   ): Promise<StartingPoint> {
     const { image, mask, strength, width, height, signal } = settings;
     const context = { ...run, autoencoder: this.#autoencoder, signal };
@@ -264,21 +273,54 @@ export class StableDiffusion implements AsyncDisposable {
     return { channels: latentChannels, height: height / factor, width: width / factor };
   }
 
+  /** For calls outside the guidance interval: the prompt alone, half the work. */
+  async #alone(
+    { guidanceInterval, signal }: Settings,
+    prompt: GuidedPrompt,
+    size: LatentSize,
+  ): Promise<GuidedRun | undefined> {
+    if (!guidanceInterval || prompt.conditionings.length === 1) return undefined;
+    const conditionings = prompt.conditionings.slice(-1);
+    return await this.#predictor.prepare(
+      { ...prompt, conditionings, guide: noGuidance },
+      size,
+      signal,
+    );
+  }
+
   /**
    * Encodes the prompts; guidance of at most 1 needs no negative one. Clip skip is for the prompt
    * alone: diffusers encodes the negative one with all layers.
    */
-  async #prompt(settings: Settings): Promise<GuidedPrompt> {
-    const { guidanceScale, guidanceRescale, width, height, clipSkip, signal } = settings;
+  async #prompt(settings: Settings, plan: Plan): Promise<GuidedPrompt> {
+    const { width, height, clipSkip, signal, controls = [], guidance = "cfg" } = settings;
+    const { guidanceScale: scale, guidanceRescale: rescale } = settings;
     const positive = settings.conditioning ??
       await this.#conditioner.encode(settings.prompt, clipSkip, signal);
-    const timeIds = [height, width, 0, 0, height, width], { controls = [] } = settings;
-    const common = { positive, guidanceScale, guidanceRescale, timeIds, controls };
-    if (guidanceScale <= 1) return common;
-    const absent = settings.negativePrompt === undefined && this.#parts.index.zeroEmptyNegative;
-    const negative = absent
-      ? zeroConditioning(positive)
-      : await this.#conditioner.encode(settings.negativePrompt ?? "", 0, signal);
-    return { ...common, negative };
+    const common = { timeIds: [height, width, 0, 0, height, width], controls };
+    if (scale <= 1 && guidance !== "cfg++") {
+      return { ...common, conditionings: [positive], guide: noGuidance };
+    }
+    const negatives = [settings.negativePrompt];
+    if (guidance === "perp-neg") negatives.unshift("");
+    const conditionings = [];
+    for (const text of negatives) {
+      const absent = text === undefined && this.#parts.index.zeroEmptyNegative;
+      conditionings.push(
+        absent ? zeroConditioning(positive) : await this.#conditioner.encode(text ?? "", 0, signal),
+      );
+    }
+    const guide = this.#refuse("guidance", () => guideOf(guidance, { scale, rescale }, plan));
+    return { ...common, conditionings: [...conditionings, positive], guide };
+  }
+
+  /** A RangeError of the numbers below as a mistake in an option. */
+  #refuse<T>(option: string, make: () => T): T {
+    try {
+      return make();
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      throw new OptionError(option, error.message, { cause: error });
+    }
   }
 }

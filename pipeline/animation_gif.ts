@@ -24,7 +24,7 @@ export interface Gifenc {
     bytesView(): Uint8Array;
     reset(): void;
   };
-  quantize(rgba: Uint8Array, colors: number): Color[];
+  quantize(rgba: Uint8Array, colors: number, options: { format: "rgb444" | "rgb565" }): Color[];
   applyPalette(rgba: Uint8Array, palette: readonly Color[]): Uint8Array;
 }
 

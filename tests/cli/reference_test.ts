@@ -1,4 +1,4 @@
-/** Whole runs of `latent generate` against the pictures that diffusers made of the same weights. */
+/** Whole runs of the commands against the pictures that diffusers made of the same weights. */
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -8,6 +8,9 @@ import { Image } from "../../mod.ts";
 
 interface Case {
   readonly name: string;
+  readonly command?: "generate" | "interpolate";
+  /** Which frame of an interpolation is compared. */
+  readonly frame?: number;
   readonly model: string;
   readonly args: readonly string[];
   readonly image: string;
@@ -30,13 +33,19 @@ async function difference(a: string, b: string): Promise<{ largest: number; mean
   return { largest, mean: sum / x.data.length };
 }
 
-for (const { name, model, args, image } of cases) {
-  Deno.test(`latent generate draws what diffusers draws: ${name}`, async () => {
+/** Files of the cases are named relative to their folder. */
+const located = (arg: string) =>
+  /^(models|lora|embedding)\/|^(init|mask)\.png$/.test(arg) ? join(ROOT, arg) : arg;
+
+for (const { name, command = "generate", model, args, image, frame } of cases) {
+  Deno.test(`latent ${command} draws what diffusers draws: ${name}`, async () => {
     const folder = await Deno.makeTempDir();
     try {
-      const path = join(folder, "out.png");
-      const flags = ["--model", join(ROOT, model), ...args, "--output", path, "--quiet"];
-      assert.equal(await main(["generate", ...flags]), 0);
+      const isFrame = command === "interpolate";
+      const output = isFrame ? `${folder}/` : join(folder, "out.png");
+      const flags = ["--model", model, ...args].map(located);
+      assert.equal(await main([command, ...flags, "--output", output, "--quiet"]), 0);
+      const path = isFrame ? join(folder, `frame_000${frame}.png`) : output;
       const { largest, mean } = await difference(path, join(ROOT, image));
       // A rounding more or less in float32 moves a channel by one; a wrong step moves it by tens.
       assert.ok(largest <= 2 && mean <= 0.02, `largest ${largest}, mean ${mean}`);

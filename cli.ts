@@ -19,6 +19,10 @@ const COMMANDS: Readonly<Record<string, { about: string; load: () => Promise<Com
     about: "draw pictures from a prompt",
     load: async () => (await import("./cli/generate.ts")).generate,
   },
+  export: {
+    about: "write a model's networks as ONNX files",
+    load: async () => (await import("./cli/export.ts")).exportModel,
+  },
 };
 
 const HELP = `latent ${manifest.version}: Stable Diffusion, from the shell

@@ -32,6 +32,7 @@ export { type Mixing, MIXINGS } from "./pipeline/walk_mixing.ts";
 export { type Easing, EASINGS } from "./pipeline/walk_path.ts";
 export { Image } from "./pipeline/image.ts";
 export type { Control } from "./pipeline/control_nets.ts";
+export type { ExportedNetwork, ExportOptions } from "./pipeline/export_onnx.ts";
 export type { GuidanceKind } from "./pipeline/guide.ts";
 export type { RandomKind } from "./pipeline/random_source.ts";
 export type { Lora } from "./pipeline/lora.ts";

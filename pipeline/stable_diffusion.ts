@@ -16,6 +16,7 @@ import { randomSource } from "./random_source.ts";
 import { guideOf, noGuidance } from "./guide.ts";
 import { Autoencoder, type Latents, type LatentSize } from "./autoencoder.ts";
 import { fromImage, fromNoise, fromPainting, type StartingPoint } from "./starting_point.ts";
+import { type ExportedNetwork, exportOnnx, type ExportOptions } from "./export_onnx.ts";
 import { openControlNet } from "./control_nets.ts";
 import { addEmbeddings, type LearnedTokens } from "./embeddings.ts";
 import { type Lora, mergeLoras } from "./lora.ts";
@@ -34,8 +35,13 @@ import {
   OptionError,
   randomSeed,
 } from "./options.ts";
+import { encodePrompts } from "./prompt_conditions.ts";
+import { LoraSwitch, PromptedNetworks } from "./prompt_loras.ts";
+import { type ParsedPrompt, readPrompt, sectionsOf, usesGrammar } from "./prompt_syntax.ts";
+import { type PromptToken, promptTokens } from "./prompt_tokens.ts";
+import { expandWildcards, wildcardLines } from "./prompt_wildcards.ts";
 import { SessionBuilder } from "./session_builder.ts";
-import { type Conditioning, TextConditioner, zeroConditioning } from "./text_conditioning.ts";
+import type { Conditioning, EncodablePrompt } from "./text_conditioning.ts";
 
 /** Options of {@linkcode StableDiffusion.open}. */
 export interface OpenOptions {
@@ -47,6 +53,8 @@ export interface OpenOptions {
   readonly config?: string;
   /** LoRA files with their weights, merged in this order. */
   readonly loras?: readonly Lora[];
+  /** Folder of the LoRAs that prompts name: `<lora:name:0.8>`. Default: names are paths. */
+  readonly loraFolder?: string;
   /** Textual inversion files: new words for prompts. */
   readonly embeddings?: readonly string[];
   /** ControlNets: folders or single files. */
@@ -79,8 +87,7 @@ export interface Step extends Omit<DenoisingStep, "latents" | "denoised"> {
 export class StableDiffusion implements AsyncDisposable {
   readonly #parts: ModelParts;
   readonly #controlNets: number;
-  readonly #conditioner: TextConditioner;
-  readonly #predictor: NoisePredictor;
+  readonly #switch: LoraSwitch;
   readonly #autoencoder: Autoencoder;
 
   private constructor(
@@ -88,11 +95,12 @@ export class StableDiffusion implements AsyncDisposable {
     learned: readonly LearnedTokens[],
     controlNets: readonly Network<ControlNetConfig>[],
     builder: SessionBuilder,
+    loraFolder: string | undefined,
   ) {
     this.#parts = parts;
     this.#controlNets = controlNets.length;
-    this.#conditioner = new TextConditioner(parts, learned, builder);
-    this.#predictor = new NoisePredictor(parts, controlNets, builder);
+    const base = new PromptedNetworks(parts, learned, controlNets, builder);
+    this.#switch = new LoraSwitch(base, loraFolder);
     this.#autoencoder = new Autoencoder(parts, builder);
   }
 
@@ -111,7 +119,8 @@ export class StableDiffusion implements AsyncDisposable {
     const controlNets = await Promise.all((options.controlNets ?? []).map(openControlNet));
     const runtime = openRuntime(library === undefined ? {} : { library });
     const session = { providers, ...(threads === undefined ? {} : { threads }) };
-    return new StableDiffusion(adapted, learned, controlNets, new SessionBuilder(runtime, session));
+    const builder = new SessionBuilder(runtime, session);
+    return new StableDiffusion(adapted, learned, controlNets, builder, options.loraFolder);
   }
 
   /** Draws one picture. @throws {OptionError} for options that this model cannot draw with. */
@@ -155,9 +164,54 @@ export class StableDiffusion implements AsyncDisposable {
     }
   }
 
-  /** Encodes a prompt, leaving out the text encoder's last `clipSkip` layers. */
-  encode(prompt: string, options: { clipSkip?: number } = {}): Promise<Conditioning> {
-    return this.#conditioner.encode(prompt, options.clipSkip ?? DEFAULTS.clipSkip);
+  /**
+   * Writes the networks as ONNX files, with LoRAs merged in, each to `folder/NAME/model.onnx` with
+   * its weights beside it. Default size: the model's own.
+   */
+  exportOnnx(
+    folder: string,
+    options: Partial<ExportOptions> = {},
+  ): AsyncGenerator<ExportedNetwork, void, void> {
+    const { width, height } = this.settings({ prompt: "", ...options });
+    return exportOnnx(this.#parts, folder, { ...options, width, height });
+  }
+
+  /**
+   * Encodes a prompt, with the text encoder's last `clipSkip` layers left out.
+   *
+   * @throws {OptionError} for a prompt that is not one: scheduled, or composed by `AND`.
+   */
+  async encode(
+    prompt: string,
+    options: Pick<GenerateOptions, "clipSkip" | "promptSyntax" | "longPrompt"> = {},
+  ): Promise<Conditioning> {
+    const { clipSkip, promptSyntax, longPrompt } = { ...DEFAULTS, ...options };
+    const { composed: [first, second], loras, grammar } = readPrompt(prompt, promptSyntax, 1000);
+    if (second || first!.schedule.length > 1) {
+      throw new OptionError(
+        "prompt",
+        `Cannot encode ${JSON.stringify(prompt)}: its words change on the way, or AND composes ` +
+          "several; only generate() can draw it.",
+      );
+    }
+    const { conditioner } = await this.#switch.networks(loras);
+    const sections = sectionsOf(first!.schedule[0]!.text, grammar);
+    return await conditioner.encode({ sections, longPrompt, clipSkip });
+  }
+
+  /** The tokens of a prompt as the first text encoder reads it at the first step, with weights. */
+  tokens(
+    prompt: string,
+    options: Pick<GenerateOptions, "promptSyntax" | "longPrompt"> = {},
+  ): PromptToken[] {
+    const { promptSyntax, longPrompt, clipSkip } = { ...DEFAULTS, ...options };
+    const { composed, grammar } = readPrompt(prompt, promptSyntax, DEFAULTS.steps);
+    const encodable = composed.map(({ schedule }): EncodablePrompt => ({
+      sections: sectionsOf(schedule[0]!.text, grammar),
+      longPrompt,
+      clipSkip,
+    }));
+    return promptTokens(this.#switch.base.conditioner, encodable);
   }
 
   /** The noise N(0, I) that a run with these settings begins in, from their own generator. */
@@ -207,6 +261,11 @@ export class StableDiffusion implements AsyncDisposable {
       schedulerOptions: {},
       ...options,
     };
+    const { seed } = settings;
+    for (const option of ["prompt", "negativePrompt"] as const) {
+      const text = settings[option];
+      if (text !== undefined) settings[option] = withoutWildcards(settings, option, text, seed);
+    }
     for (const option of ["width", "height"] as const) {
       if (settings[option] % factor === 0) continue;
       throw new OptionError(
@@ -228,8 +287,7 @@ export class StableDiffusion implements AsyncDisposable {
   /** Releases all sessions. */
   // deno-lint-ignore require-await -- asynchronous by contract: a run under way must end first
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#conditioner[Symbol.dispose]();
-    this.#predictor[Symbol.dispose]();
+    this.#switch[Symbol.dispose]();
     this.#autoencoder[Symbol.dispose]();
   }
 
@@ -288,39 +346,50 @@ export class StableDiffusion implements AsyncDisposable {
     );
   }
 
-  /**
-   * Encodes the prompts; guidance of at most 1 needs no negative one. Clip skip is for the prompt
-   * alone: diffusers encodes the negative one with all layers.
-   */
-  async #prompt(settings: Settings, plan: Plan): Promise<GuidedPrompt> {
-    const { width, height, clipSkip, signal, controls = [], guidance = "cfg" } = settings;
-    const { guidanceScale: scale, guidanceRescale: rescale } = settings;
-    const positive = settings.conditioning ??
-      await this.#conditioner.encode(settings.prompt, clipSkip, signal);
-    const common = { timeIds: [height, width, 0, 0, height, width], controls };
-    if (scale <= 1 && guidance !== "cfg++") {
-      return { ...common, conditionings: [positive], guide: noGuidance };
-    }
-    const negatives = [settings.negativePrompt];
-    if (guidance === "perp-neg") negatives.unshift("");
-    const conditionings = [];
-    for (const text of negatives) {
-      const absent = text === undefined && this.#parts.index.zeroEmptyNegative;
-      conditionings.push(
-        absent ? zeroConditioning(positive) : await this.#conditioner.encode(text ?? "", 0, signal),
-      );
-    }
-    const guide = this.#refuse("guidance", () => guideOf(guidance, { scale, rescale }, plan));
-    return { ...common, conditionings: [...conditionings, positive], guide };
+  /** Encodes the prompts; guidance of at most 1 needs no negative one, unless `AND` composes. */
+  async #prompt(
+    settings: Settings,
+  ): Promise<{ networks: PromptedNetworks; prompt: GuidedPrompt }> {
+    const { guidanceScale, guidanceRescale, width, height, steps, promptSyntax } = settings;
+    const read = (text: string) => readPrompt(text, promptSyntax, steps);
+    const positive = settings.conditioning ?? read(settings.prompt);
+    const isComposed = "composed" in positive && positive.composed.length > 1;
+    const absent = settings.negativePrompt === undefined && this.#parts.index.zeroEmptyNegative;
+    const negative = guidanceScale <= 1 && !isComposed
+      ? undefined
+      : absent
+      ? "zero"
+      : read(settings.negativePrompt ?? "");
+    const networks = await this.#switch.networks([
+      ...lorasOf(positive),
+      ...(negative === undefined ? [] : lorasOf(negative)),
+    ]);
+    const { clipSkip, longPrompt, signal } = settings, { conditioner } = networks;
+    const at = await encodePrompts(
+      { positive, negative },
+      { conditioner, clipSkip, longPrompt, steps, signal },
+    );
+    const timeIds = [height, width, 0, 0, height, width], { controls = [] } = settings;
+    return { networks, prompt: { at, guidanceScale, guidanceRescale, timeIds, controls } };
   }
+}
 
-  /** A RangeError of the numbers below as a mistake in an option. */
-  #refuse<T>(option: string, make: () => T): T {
-    try {
-      return make();
-    } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
-      throw new OptionError(option, error.message, { cause: error });
-    }
+/** The LoRAs that a prompt names; an encoded one names none. */
+const lorasOf = (prompt: ParsedPrompt | Conditioning | "zero") =>
+  typeof prompt !== "string" && "loras" in prompt ? prompt.loras : [];
+
+/** The prompt with its wildcards chosen by the seed. @throws {OptionError} where they cannot be. */
+function withoutWildcards(
+  { promptSyntax, wildcards }: Pick<Settings, "promptSyntax" | "wildcards">,
+  option: string,
+  text: string,
+  seed: number | bigint,
+): string {
+  if (wildcards === undefined && !usesGrammar(text, promptSyntax)) return text;
+  try {
+    return expandWildcards(text, { seed, lines: wildcards && wildcardLines(wildcards) });
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new OptionError(option, error.message, { cause: error });
   }
 }

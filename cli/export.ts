@@ -1,0 +1,66 @@
+/**
+ * `latent export`: a model's networks as ONNX files for other programs.
+ *
+ * @module
+ */
+
+import { StableDiffusion } from "../mod.ts";
+import { type FlagTable, helpOf, parseFlags, UsageError } from "./flags.ts";
+import { GENERATE_FLAGS, openOptionsOf } from "./generate_flags.ts";
+import { progressTo } from "./progress.ts";
+
+const { model, config, variant, lora, provider, quiet, verbose, help, width, height } =
+  GENERATE_FLAGS;
+
+const EXPORT_FLAGS = {
+  model,
+  config,
+  variant,
+  lora,
+  provider,
+  width,
+  height,
+  output: { kind: "text", value: "DIR", short: "o", help: "folder to write to" },
+  dtype: { kind: "text", choices: ["float32", "float16"], help: "of weights and activations" },
+  operators: {
+    kind: "text",
+    choices: ["standard", "fused"],
+    help: "ONNX's own operators, or ONNX Runtime's faster ones as well (standard)",
+  },
+  opset: { kind: "integer", range: [21, 24], help: "version of the ONNX operators (21)" },
+  quiet,
+  verbose,
+  help,
+} as const satisfies FlagTable;
+
+const HELP = `Usage: latent export [FLAGS] --output DIR
+
+Writes text encoder, U-Net and autoencoder as ONNX files, the weights of each beside it.
+
+  latent export --model ./stable-diffusion-v1-5 --output onnx/ --dtype float16
+
+`;
+
+/** Runs `latent export`. */
+export async function exportModel(args: readonly string[]): Promise<number> {
+  const { flags, positionals } = parseFlags(EXPORT_FLAGS, args);
+  if (flags.help) {
+    console.log(HELP + helpOf(EXPORT_FLAGS));
+    return 0;
+  }
+  if (positionals.length > 0) throw new UsageError(`What is "${positionals[0]}"? See --help.`);
+  if (flags.output === undefined) throw new UsageError("Say where to: --output DIR.");
+  const progress = progressTo({ quiet: flags.quiet ?? false });
+  await using sd = await StableDiffusion.open(flags.model, openOptionsOf(flags));
+  const networks = sd.exportOnnx(flags.output, {
+    ...(flags.width !== undefined && { width: Number(flags.width) }),
+    ...(flags.height !== undefined && { height: Number(flags.height) }),
+    ...(flags.dtype && { dtype: flags.dtype }),
+    ...(flags.operators && { operators: flags.operators }),
+    ...(flags.opset !== undefined && { opset: Number(flags.opset) }),
+  });
+  for await (const { path, weightBytes } of networks) {
+    progress.line(`${path}  weights ${(weightBytes / 1e6).toFixed(1)} MB`);
+  }
+  return 0;
+}

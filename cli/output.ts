@@ -7,6 +7,7 @@
 import { basename, dirname, extname, join } from "node:path";
 import type { Image } from "../mod.ts";
 import { UsageError } from "./flags.ts";
+import { writeToStandardOutput } from "./standard_output.ts";
 
 /** What a template's fields stand for. */
 export interface OutputFields {
@@ -100,7 +101,6 @@ async function requireWritable(folder: string, target: string): Promise<void> {
 }
 
 async function saveToStandardOutput(image: Image): Promise<string> {
-  const bytes = await image.encode("png");
-  for (let at = 0; at < bytes.length;) at += await Deno.stdout.write(bytes.subarray(at));
+  await writeToStandardOutput(await image.encode("png"));
   return "-";
 }

@@ -5,12 +5,16 @@
  * @module
  */
 
+import type { Drafted } from "./preview_drafts.ts";
+
 /** Where a run is. */
 export interface Progress {
   /** Work of unknown length: opening the model, decoding. */
   stage(name: string): void;
   /** `done` of `total` steps. */
   step(name: string, done: number, total: number): void;
+  /** A picture over the bar, in place of the one before unless that was the `last` of its kind. */
+  picture(drafted: Drafted, last: boolean): void;
   /** A line that stays. */
   line(text: string): void;
   /** Clears the bar. */
@@ -18,7 +22,7 @@ export interface Progress {
 }
 
 /** Nothing is shown. */
-export const silent: Progress = { stage() {}, step() {}, line() {}, end() {} };
+export const silent: Progress = { stage() {}, step() {}, picture() {}, line() {}, end() {} };
 
 /** Writes to standard error, whatever is at the other end; a closed pipe is not our failure. */
 function write(text: string): void {
@@ -46,6 +50,7 @@ function plainProgress(): Progress {
       if (done === 1 || (tenth !== shown && done > 0)) write(`${name} ${done}/${total}\n`);
       shown = tenth;
     },
+    picture: ({ text }) => write(`${text}\n`),
     line: (text) => write(`${text}\n`),
     end() {},
   };
@@ -53,7 +58,7 @@ function plainProgress(): Progress {
 
 /** One line that redraws itself, at most 20 times a second. */
 function terminalProgress(): Progress {
-  let drawn = 0, started = 0, clear = "";
+  let drawn = 0, started = 0, clear = "", area = 0;
   const show = (text: string) => {
     let columns = 80;
     try {
@@ -73,13 +78,24 @@ function terminalProgress(): Progress {
       drawn = now;
       show(barLine(name, done, total, (now - started) / 1000));
     },
+    picture({ text, rows }, last) {
+      // Room is made once, so that the screen scrolls before and not within the picture. The cursor
+      // is kept in the terminal's memory: where graphics leave it differs between terminals.
+      const room = area === 0 ? "\n".repeat(rows) : "";
+      area = area || rows;
+      write(`${clear}${room}\x1b[${area}A\x1b7${text}\x1b8\x1b[${area}B\r`);
+      clear = "";
+      if (last) area = 0;
+    },
     line(text) {
       write(`${clear}${text}\n`);
       clear = "";
+      area = 0;
     },
     end() {
       write(clear);
       clear = "";
+      area = 0;
     },
   };
 }

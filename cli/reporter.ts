@@ -5,59 +5,90 @@
  * @module
  */
 
-import type { Output } from "./output.ts";
-import { progressTo } from "./progress.ts";
+import { Buffer } from "node:buffer";
+import type { Image } from "../mod.ts";
+import {
+  type DoneEvent,
+  type ErrorEvent,
+  eventWriter,
+  type ImageEvent,
+  type StartEvent,
+  type StepEvent,
+} from "./events.ts";
+import type { Draft } from "./preview_drafts.ts";
+import { type Progress, progressTo } from "./progress.ts";
 
 /** Hears what a run does. */
 export interface Reporter {
-  stage(name: string): void;
-  step(at: { picture: number; step: number; steps: number; sigma: number }): void;
-  image(result: {
-    picture: number;
-    path: string;
-    seed: number | bigint;
-    prompt: string;
-    seconds: number;
-  }): void;
+  start(run: Omit<StartEvent, "event">): void;
+  stage(name: string, picture?: number): void;
+  step(at: Omit<StepEvent, "event">): void;
+  /** How a picture looks by now; `image` is coarse until `step` is "last". */
+  preview(at: { picture: number; step: number | "last" }, image: Image): Promise<void>;
+  image(result: Omit<ImageEvent, "event">): void;
+  /** A failure after which the run goes on, or its last one; who ends the run tells people. */
+  error(failure: Omit<ErrorEvent, "event">): void;
+  done(end: Omit<DoneEvent, "event">): void;
+}
+
+/** What {@linkcode reporterOf} needs to know. */
+export interface ReporterOptions {
+  readonly json?: boolean | undefined;
+  readonly quiet?: boolean | undefined;
+  /** True where results go to standard output, which then carries nothing else. */
+  readonly resultsOnStandardOutput?: boolean | undefined;
+  /** How previews are drawn on the terminal; absent: they are not. */
+  readonly draft?: Draft | undefined;
 }
 
 /** The reporter that the common flags ask for. */
-export function reporterOf(
-  flags: { readonly json?: boolean; readonly quiet?: boolean },
-  output: Output,
-): Reporter {
-  return flags.json ? jsonReporter(output.standardOutput) : peopleReporter(flags.quiet ?? false);
+export function reporterOf(options: ReporterOptions): Reporter {
+  const { json = false, quiet = false, resultsOnStandardOutput = false, draft } = options;
+  if (json) return jsonReporter(resultsOnStandardOutput ? "standard error" : "standard output");
+  return peopleReporter(progressTo({ quiet }), quiet ? undefined : draft);
 }
 
-function peopleReporter(quiet: boolean): Reporter {
-  const progress = progressTo({ quiet });
+function peopleReporter(progress: Progress, draft: Draft | undefined): Reporter {
+  let pictures: number | undefined;
   return {
+    start: (run) => pictures = run.pictures,
     stage: (name) => progress.stage(name),
-    step: ({ step, steps }) => progress.step("denoising", step, steps),
-    image({ path, seed, seconds }) {
-      const where = path === "-" ? "standard output" : path;
-      progress.line(`${where}  seed ${seed}  ${seconds.toFixed(1)} s`);
+    step({ picture, step, steps }) {
+      const which = pictures !== undefined && pictures > 1 ? `${picture + 1}/${pictures} ` : "";
+      progress.step(`${which}denoising`, step, steps);
     },
+    async preview({ step }, image) {
+      if (!draft) return;
+      const last = step === "last";
+      progress.picture(await draft(image, last), last);
+    },
+    image({ path, seed, seconds, kept }) {
+      const where = path === "-" ? "standard output" : path;
+      progress.line(`${where}  ${kept ? "kept" : `seed ${seed}  ${seconds.toFixed(1)} s`}`);
+    },
+    error({ message, line }) {
+      if (line === undefined) progress.end();
+      else progress.line(`line ${line}: ${message}`);
+    },
+    done: () => progress.end(),
   };
 }
 
-/** Events on standard output, or on standard error while that carries the picture. */
-function jsonReporter(pictureOnStandardOutput: boolean): Reporter {
-  const stream = pictureOnStandardOutput ? Deno.stderr : Deno.stdout;
-  const encoder = new TextEncoder();
-  const write = (event: Record<string, unknown>) => {
-    const bytes = encoder.encode(`${JSON.stringify(event, bigintAsNumber)}\n`);
-    for (let at = 0; at < bytes.length;) at += stream.writeSync(bytes.subarray(at));
-  };
+function jsonReporter(to: "standard output" | "standard error"): Reporter {
+  const write = eventWriter(to);
   return {
-    stage: (name) => write({ event: "stage", name }),
+    start: (run) => write({ event: "start", ...run }),
+    stage: (name, picture) =>
+      write({ event: "stage", name, ...(picture === undefined ? {} : { picture }) }),
     step: (at) => write({ event: "step", ...at }),
+    async preview({ picture, step }, image) {
+      if (step === "last") return;
+      const { width, height } = image;
+      const png = Buffer.from(await image.encode("png")).toString("base64");
+      write({ event: "preview", picture, step, width, height, png });
+    },
     image: (result) => write({ event: "image", ...result }),
+    error: (failure) => write({ event: "error", ...failure }),
+    done: (end) => write({ event: "done", ...end }),
   };
-}
-
-/** Seeds beyond 2^53 become text: JSON numbers would lose their last digits. */
-function bigintAsNumber(_key: string, value: unknown): unknown {
-  if (typeof value !== "bigint") return value;
-  return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
 }

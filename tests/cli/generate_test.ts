@@ -154,9 +154,16 @@ Deno.test("latent generate writes a PNG to standard output and events to standar
   assert.deepEqual([...stdout.subarray(0, 4)], [0x89, 0x50, 0x4e, 0x47]);
   const events = text(stderr).trim().split("\n").map((line) => JSON.parse(line));
   assert.equal(events.filter(({ event }) => event === "step").length, 3); // PNDM: steps + 1
-  const { seconds, ...image } = events.at(-1);
-  assert.deepEqual(image, { event: "image", picture: 0, path: "-", seed: 5, prompt: "a fox" });
+  assert.ok(events.every(({ v, elapsed }) => v === 1 && elapsed >= 0));
+  const [{ seconds, elapsed: _, ...image }, done] = events.slice(-2);
+  const size = { width: 64, height: 64 };
+  const about = { picture: 0, path: "-", seed: 5, prompt: "a fox", ...size };
+  assert.deepEqual(image, { v: 1, event: "image", ...about });
   assert.ok(seconds > 0);
+  assert.deepEqual({ ...done, elapsed: 0 }, {
+    ...{ v: 1, event: "done", elapsed: 0 },
+    ...{ pictures: 1, failed: 0, exit: 0 },
+  });
 });
 
 Deno.test("latent generate reads one prompt a line and names the pictures by template", () =>

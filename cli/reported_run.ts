@@ -1,0 +1,60 @@
+/**
+ * One run from its first event to its exit status.
+ *
+ * @module
+ */
+
+import { exitCodeOf, lineOf } from "./failure.ts";
+import { withInterrupt } from "./interrupt.ts";
+import type { Reporter } from "./reporter.ts";
+
+/** As a shell tells of a program that SIGPIPE ended: whoever read the results has gone. */
+export const READER_GONE = 141;
+
+/** What came of a run. */
+export interface Tally {
+  /** Pictures written. */
+  pictures: number;
+  /** Lines of the prompts that failed. */
+  failed: number;
+}
+
+/**
+ * Runs `work`, which counts into the tally that it is given, between a `start` and a `done` event.
+ * Returns 0, 1 where lines failed, or {@linkcode READER_GONE} without a word; passes on what else is
+ * thrown, after its event.
+ */
+export async function reportedRun(
+  reporter: Reporter,
+  start: Parameters<Reporter["start"]>[0],
+  work: (signal: AbortSignal, tally: Tally) => Promise<void>,
+): Promise<number> {
+  const tally: Tally = { pictures: 0, failed: 0 };
+  try {
+    reporter.start(start);
+    try {
+      await withInterrupt((signal) => work(signal, tally));
+    } catch (error) {
+      if (error instanceof Deno.errors.BrokenPipe) throw error;
+      reporter.error({ message: messageOf(error), kind: kindOf(error) });
+      reporter.done({ ...tally, exit: exitCodeOf(error) });
+      throw error;
+    }
+    const exit = tally.failed > 0 ? 1 : 0;
+    reporter.done({ ...tally, exit });
+    return exit;
+  } catch (error) {
+    if (error instanceof Deno.errors.BrokenPipe) return READER_GONE;
+    throw error;
+  }
+}
+
+/** An error's message on one line. */
+export function messageOf(error: unknown): string {
+  return lineOf(error).replace(/^latent: /, "");
+}
+
+/** The name of an error's class. */
+export function kindOf(error: unknown): string {
+  return error instanceof Error ? error.name : "Error";
+}

@@ -30,8 +30,20 @@ export { type FramePlan, RECIPE_KEYWORD, Walk, type Walker } from "./pipeline/wa
 export type { InterpolateOptions } from "./pipeline/walk_options.ts";
 export { type Mixing, MIXINGS } from "./pipeline/walk_mixing.ts";
 export { type Easing, EASINGS } from "./pipeline/walk_path.ts";
+export {
+  type AnimationKind,
+  animationKindOf,
+  type AnimationOptions,
+  type FrameSink,
+  frameSink,
+  type FrameTarget,
+  saveAnimation,
+} from "./pipeline/animation.ts";
+export { openWhole, type WholeFile } from "./pipeline/image_save.ts";
 export { Image } from "./pipeline/image.ts";
 export type { Control } from "./pipeline/control_nets.ts";
+export type { OpenModelOptions } from "./pipeline/open_model.ts";
+export { DownloadError } from "./pipeline/hub_download.ts";
 export type { ExportedNetwork, ExportOptions } from "./pipeline/export_onnx.ts";
 export type { GuidanceKind } from "./pipeline/guide.ts";
 export type { RandomKind } from "./pipeline/random_source.ts";

@@ -35,6 +35,7 @@ export const GENERATE_FLAGS = {
     short: "m",
     help: "a diffusers folder (the embedded model)",
   },
+  offline: { kind: "switch", help: "open no socket: a model of the Hub must be in the cache" },
   config: { kind: "text", value: "DIR", help: "folder with a single file's configurations" },
   variant: { kind: "text", value: "NAME", help: "the model's files of a variant, such as fp16" },
   steps: { kind: "integer", range: [1, 100000], help: "denoising steps (25)" },
@@ -143,6 +144,7 @@ export function openOptionsOf(flags: GenerateFlags): OpenOptions {
   return {
     providers: providersOf(flags),
     ...given("variant", flags.variant),
+    ...given("offline", flags.offline),
     ...given("config", flags.config),
     ...given("loras", flags.lora?.map(loraOf)),
     ...given("embeddings", flags.embedding),

@@ -9,11 +9,10 @@ import { openRuntime } from "../ffi/runtime.ts";
 import { schedulerFromConfig } from "../schedulers/scheduler.ts";
 import { denoise, type DenoisingStep } from "../schedulers/denoise.ts";
 import type { Plan, Stage } from "../schedulers/plan.ts";
-import { guidanceApplies } from "../schedulers/guidance.ts";
 import { noiseSource } from "../schedulers/noise_source.ts";
 import type { NormalSource } from "../schedulers/random/normal_source.ts";
 import { randomSource } from "./random_source.ts";
-import { guideOf, noGuidance } from "./guide.ts";
+import { guideOf } from "./guide.ts";
 import { Autoencoder, type Latents, type LatentSize } from "./autoencoder.ts";
 import { fromImage, fromNoise, fromPainting, type StartingPoint } from "./starting_point.ts";
 import { type ExportedNetwork, exportOnnx, type ExportOptions } from "./export_onnx.ts";
@@ -21,12 +20,12 @@ import { openControlNet } from "./control_nets.ts";
 import { addEmbeddings, type LearnedTokens } from "./embeddings.ts";
 import { type Lora, mergeLoras } from "./lora.ts";
 import type { Network } from "./model_parts.ts";
-import { openModel } from "./open_model.ts";
+import { openModel, type OpenModelOptions } from "./open_model.ts";
 import type { ControlNetConfig } from "../models/controlnet_config.ts";
 import type { Image } from "./image.ts";
 import { parametersText } from "./parameters_text.ts";
 import type { ModelParts } from "./model_parts.ts";
-import { type GuidedPrompt, type GuidedRun, NoisePredictor } from "./noise_predictor.ts";
+import type { GuidedPrompt } from "./noise_predictor.ts";
 import {
   checkOptions,
   DEFAULTS,
@@ -44,13 +43,9 @@ import { SessionBuilder } from "./session_builder.ts";
 import type { Conditioning, EncodablePrompt } from "./text_conditioning.ts";
 
 /** Options of {@linkcode StableDiffusion.open}. */
-export interface OpenOptions {
+export interface OpenOptions extends OpenModelOptions {
   /** Execution providers in order of preference. Default: the CPU. */
   readonly providers?: readonly Provider[];
-  /** Weight files of a variant, such as `fp16`, where a part of a folder has them. */
-  readonly variant?: string;
-  /** For a single file: a diffusers folder whose configurations and tokenizers are used. */
-  readonly config?: string;
   /** LoRA files with their weights, merged in this order. */
   readonly loras?: readonly Lora[];
   /** Folder of the LoRAs that prompts name: `<lora:name:0.8>`. Default: names are paths. */
@@ -59,8 +54,6 @@ export interface OpenOptions {
   readonly embeddings?: readonly string[];
   /** ControlNets: folders or single files. */
   readonly controlNets?: readonly string[];
-  /** For a single file: what the U-Net was trained to predict, where the file cannot say. */
-  readonly prediction?: "epsilon" | "v_prediction" | "sample";
   /** Path of ONNX Runtime's library. Default: looked for, see `openRuntime`. */
   readonly library?: string;
   /** Threads within an operator. Default: ONNX Runtime's choice. */
@@ -105,7 +98,7 @@ export class StableDiffusion implements AsyncDisposable {
   }
 
   /**
-   * Opens a diffusers folder, or the embedded model. Reads configurations and the headers of the
+   * Opens a diffusers folder, a single file, a name on the Hub, or the embedded model. Reads configurations and the headers of the
    * weight files only; networks are built when first used.
    *
    * @throws {ModelFormatError} for a folder that cannot be used, naming the file.
@@ -144,15 +137,11 @@ export class StableDiffusion implements AsyncDisposable {
     const normal = randomSource(rng, seed);
     const { latents, beside, keep } = await this.#start(settings, { plan, size, noise: normal });
 
-    const prompt = { ...await this.#prompt(settings, plan), ...(beside && { beside }) };
-    using run = await this.#predictor.prepare(prompt, size, signal);
-    using alone = await this.#alone(settings, prompt, size);
+    const { networks, prompt } = await this.#prompt(settings, plan);
+    using run = networks.predictor.prepare({ ...prompt, beside }, size, signal);
     const count = plan.stages.length;
-    const predict = (input: Float32Array, stage: Stage, index: number) => {
-      const [start, end] = settings.guidanceInterval ?? [0, 1];
-      const guided = guidanceApplies(index, count, start, end);
-      return (guided ? run : alone ?? run).predict(input, { stage, index, count });
-    };
+    const predict = (input: Float32Array, stage: Stage, index: number) =>
+      run.predict(input, { stage, index, count });
     const noise = noiseSource(plan, normal, latents.length, seed);
     for await (const step of denoise(plan, latents, predict, noise, signal ? { signal } : {})) {
       keep?.(latents, step.index);
@@ -331,46 +320,48 @@ export class StableDiffusion implements AsyncDisposable {
     return { channels: latentChannels, height: height / factor, width: width / factor };
   }
 
-  /** For calls outside the guidance interval: the prompt alone, half the work. */
-  async #alone(
-    { guidanceInterval, signal }: Settings,
-    prompt: GuidedPrompt,
-    size: LatentSize,
-  ): Promise<GuidedRun | undefined> {
-    if (!guidanceInterval || prompt.conditionings.length === 1) return undefined;
-    const conditionings = prompt.conditionings.slice(-1);
-    return await this.#predictor.prepare(
-      { ...prompt, conditionings, guide: noGuidance },
-      size,
-      signal,
-    );
-  }
-
-  /** Encodes the prompts; guidance of at most 1 needs no negative one, unless `AND` composes. */
+  /**
+   * Encodes the prompts. Guidance of at most 1 needs no negative one, unless `AND` composes several;
+   * perpendicular guidance looks at the empty prompt, too.
+   */
   async #prompt(
     settings: Settings,
+    plan: Plan,
   ): Promise<{ networks: PromptedNetworks; prompt: GuidedPrompt }> {
-    const { guidanceScale, guidanceRescale, width, height, steps, promptSyntax } = settings;
+    const { guidanceScale: scale, steps, promptSyntax, guidance = "cfg" } = settings;
     const read = (text: string) => readPrompt(text, promptSyntax, steps);
     const positive = settings.conditioning ?? read(settings.prompt);
     const isComposed = "composed" in positive && positive.composed.length > 1;
     const absent = settings.negativePrompt === undefined && this.#parts.index.zeroEmptyNegative;
-    const negative = guidanceScale <= 1 && !isComposed
-      ? undefined
-      : absent
-      ? "zero"
-      : read(settings.negativePrompt ?? "");
-    const networks = await this.#switch.networks([
-      ...lorasOf(positive),
-      ...(negative === undefined ? [] : lorasOf(negative)),
-    ]);
+    const negative: ParsedPrompt | "zero" = absent ? "zero" : read(settings.negativePrompt ?? "");
+    const isGuided = scale > 1 || guidance === "cfg++" || isComposed;
+    const against = [
+      ...(isGuided && guidance === "perp-neg" ? [read("")] : []),
+      ...(isGuided ? [negative] : []),
+    ];
+    const networks = await this.#switch.networks([positive, ...against].flatMap(lorasOf));
     const { clipSkip, longPrompt, signal } = settings, { conditioner } = networks;
-    const at = await encodePrompts(
-      { positive, negative },
-      { conditioner, clipSkip, longPrompt, steps, signal },
-    );
-    const timeIds = [height, width, 0, 0, height, width], { controls = [] } = settings;
-    return { networks, prompt: { at, guidanceScale, guidanceRescale, timeIds, controls } };
+    const encoding = { conditioner, clipSkip, longPrompt, steps, signal };
+    const { width, height, controls = [] } = settings;
+    const prompt = {
+      at: await encodePrompts({ positive, against }, encoding),
+      guide: this.#refuse("guidance", () => guideOf(guidance, scale, plan)),
+      rescale: settings.guidanceRescale,
+      interval: settings.guidanceInterval,
+      timeIds: [height, width, 0, 0, height, width],
+      controls,
+    };
+    return { networks, prompt };
+  }
+
+  /** A RangeError of the numbers below as a mistake in an option. */
+  #refuse<T>(option: string, make: () => T): T {
+    try {
+      return make();
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      throw new OptionError(option, error.message, { cause: error });
+    }
   }
 }
 
@@ -387,7 +378,10 @@ function withoutWildcards(
 ): string {
   if (wildcards === undefined && !usesGrammar(text, promptSyntax)) return text;
   try {
-    return expandWildcards(text, { seed, lines: wildcards && wildcardLines(wildcards) });
+    return expandWildcards(text, {
+      seed,
+      lines: wildcards === undefined ? undefined : wildcardLines(wildcards),
+    });
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw new OptionError(option, error.message, { cause: error });

@@ -30,6 +30,8 @@ export interface TransformerOptions {
   readonly onlyCrossAttention: boolean;
   /** Attention in float32 in a float16 network. */
   readonly upcastAttention: boolean;
+  /** Self-attention passes its values on (Ahn et al. 2024, arXiv:2403.17377). Default false. */
+  readonly identityAttention?: boolean;
 }
 
 /** Transformer over the pixels of `x` [B, C, h, w], with the prompt as context. */
@@ -61,11 +63,12 @@ export function spatialTransformer(
 
 /** Self-attention, attention to the prompt, and a gated feed-forward layer, each added to `x`. */
 function transformerBlock(x: Value, w: NetworkWeights, options: TransformerOptions): Value {
-  const { context, onlyCrossAttention } = options;
+  const { context, onlyCrossAttention, identityAttention: identity = false } = options;
+  const self = { ...options, identity };
   return scope(w.label, () => {
     const norm = (value: Value, step: string) => layerNorm(value, w.at(step), LAYER_NORM_EPSILON);
     const first = norm(x, "norm1");
-    let h = add(x, attention(first, onlyCrossAttention ? context : first, w.at("attn1"), options));
+    let h = add(x, attention(first, onlyCrossAttention ? context : first, w.at("attn1"), self));
     h = add(h, attention(norm(h, "norm2"), context, w.at("attn2"), options));
     return add(h, feedForward(norm(h, "norm3"), w.at("ff")));
   });
@@ -79,6 +82,8 @@ export interface AttentionOptions {
   readonly upcastAttention: boolean;
   /** Biases of the three projections; the U-Net has none, the autoencoder has. Default false. */
   readonly bias?: boolean;
+  /** Every place looks at itself alone: the values go to the output projection. Default false. */
+  readonly identity?: boolean;
 }
 
 /** Attention of `x` [B, n, C] to `context` [B, m, D], with its output projection: [B, n, C]. */
@@ -86,7 +91,7 @@ export function attention(
   x: Value,
   context: Value,
   w: NetworkWeights,
-  { heads, upcastAttention, bias = false }: AttentionOptions,
+  { heads, upcastAttention, bias = false, identity = false }: AttentionOptions,
 ): Value {
   return scope(w.label, () => {
     const width = fixed("attention", x.shape, 2);
@@ -94,6 +99,7 @@ export function attention(
     const [q, k, v] = [[x, "to_q"], [context, "to_k"], [context, "to_v"]] as const;
     const projected = ([value, step]: readonly [Value, string]) =>
       cast(linear(value, w.at(step), width, { bias }), dtype);
+    if (identity) return linear(cast(projected(v), w.dtype), w.at("to_out.0"), width);
     const y = multiHeadAttention(projected(q), projected(k), projected(v), { heads });
     return linear(cast(y, w.dtype), w.at("to_out.0"), width);
   });

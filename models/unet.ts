@@ -3,6 +3,7 @@ import { add, mul, sub } from "../graph/ops/arithmetic.ts";
 import { cast } from "../graph/ops/elementwise.ts";
 import type { Value } from "../graph/value.ts";
 import type { TensorSource } from "../weights/stored_tensor.ts";
+import { freeUFactors } from "./free_u.ts";
 import { GraphInputs } from "./graph_inputs.ts";
 import type { GraphModel, ModelOptions } from "./graph_model.ts";
 import { conv2d, groupNorm } from "./layers.ts";
@@ -10,6 +11,7 @@ import { NetworkWeights } from "./network_weights.ts";
 import { downBlock, midBlock, upBlock } from "./unet_blocks.ts";
 import { type ConditionedSample, conditionedSample, type UNetShape } from "./unet_conditioning.ts";
 import type { UNetConfig, UNetTrunkConfig } from "./unet_config.ts";
+import type { UNetVariant } from "./unet_variant.ts";
 
 /** Names of the ControlNet's outputs and of the U-Net's inputs for them. */
 export const MID_RESIDUAL = "mid_block_additional_residual";
@@ -20,6 +22,8 @@ export const downResidual = (i: number): string => `down_block_additional_residu
 export interface UNetOptions extends ModelOptions {
   /** Adds an input for each skip connection and the mid block: what ControlNets compute. */
   readonly controlResiduals?: boolean;
+  /** How it differs from the network that was trained. Default: not at all. */
+  readonly variant?: UNetVariant;
 }
 
 /**
@@ -37,7 +41,8 @@ export function unet(
 ): GraphModel {
   const w = NetworkWeights.of("the U-Net", source, options);
   const inputs = new GraphInputs(options);
-  const given = conditionedSample(config, w, inputs, shape);
+  const variant = options.variant ?? {};
+  const given = { ...conditionedSample(config, w, inputs, shape), variant };
 
   const trunk = downTrunk(firstConvolution(config, w, given), w, given);
   let { h } = trunk;
@@ -49,7 +54,8 @@ export function unet(
     h = add(h, residual(MID_RESIDUAL, h));
   }
   config.upBlocks.forEach((block, i) => {
-    h = upBlock(h, w.at(`up_blocks.${i}`), block, given, skips);
+    const factors = variant.freeU && freeUFactors(variant.freeU, i);
+    h = upBlock(h, w.at(`up_blocks.${i}`), block, { ...given, freeU: factors }, skips);
   });
   h = silu(groupNorm(h, w.at("conv_norm_out"), config.normGroups, config.normEpsilon));
   h = conv2d(h, w.at("conv_out"), config.outChannels, { kernel: config.convOutKernel });

@@ -6,7 +6,9 @@ import { conv2d, upsample2d } from "./layers.ts";
 import type { NetworkWeights } from "./network_weights.ts";
 import { resnet } from "./resnet.ts";
 import { spatialTransformer } from "./transformer.ts";
+import { type FreeUFactors, strengthen } from "./free_u.ts";
 import type { BlockConfig, UNetTrunkConfig } from "./unet_config.ts";
+import { isWithin, type UNetVariant } from "./unet_variant.ts";
 
 /** What every block is given besides its input. */
 export interface Conditioning {
@@ -16,6 +18,10 @@ export interface Conditioning {
   readonly time: Value;
   /** The prompt's hidden states [B, S, D]. */
   readonly context: Value;
+  /** How the network differs from the one that was trained. */
+  readonly variant?: UNetVariant;
+  /** FreeU's factors for an up block. */
+  readonly freeU?: FreeUFactors | undefined;
 }
 
 /**
@@ -75,7 +81,9 @@ export function upBlock(
   return scope(w.label, () => {
     let h = x;
     for (let i = 0; i < block.layers + 1; i++) {
-      h = layer(concat([h, skips.pop()!], 1), w, i, block, given);
+      const skip = skips.pop()!;
+      const both = given.freeU ? strengthen(h, skip, given.freeU) : [h, skip];
+      h = layer(concat(both, 1), w, i, block, given);
     }
     const next = skips.at(-1);
     if (next === undefined) return h;
@@ -114,10 +122,12 @@ function transformer(
   w: NetworkWeights,
   blocks: number,
   { heads, onlyCrossAttention }: Pick<BlockConfig, "heads" | "onlyCrossAttention">,
-  { config, context }: Conditioning,
+  { config, context, variant }: Conditioning,
 ): Value {
+  if (isWithin(w.path, variant?.skippedLayers)) return x;
   return spatialTransformer(x, w, {
     context,
+    identityAttention: isWithin(w.path, variant?.identityAttention),
     blocks,
     heads,
     onlyCrossAttention,

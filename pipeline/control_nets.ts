@@ -31,6 +31,8 @@ export interface Control {
   readonly start?: number;
   /** Part of the run at which it ceases to act, 0..1. Default 1. */
   readonly end?: number;
+  /** Guess mode: acts on the prompt's half alone, and less on the finer skips. Default false. */
+  readonly guess?: boolean;
 }
 
 /** Opens a ControlNet: a diffusers folder or a single file. @throws {ModelFormatError} */
@@ -85,19 +87,37 @@ export class ControlRun implements Disposable {
     return !(index / count < start || (index + 1) / count > end);
   }
 
-  /** The residuals for the U-Net's own inputs; dispose them after the U-Net has run. */
-  residuals(
+  /**
+   * The residuals for the U-Net's own inputs; dispose them after the U-Net has run. `conditional`
+   * says of each picture of the batch whether it is the prompt's half.
+   */
+  async residuals(
     feeds: Readonly<Record<string, Tensor>>,
+    conditional: readonly boolean[],
     signal?: AbortSignal,
   ): Promise<Record<string, Tensor>> {
     const own = { ...feeds, controlnet_cond: this.#control, conditioning_scale: this.#scale };
-    return this.session.run(own, signal ? { signal } : {});
+    const residuals = await this.session.run(own, signal ? { signal } : {});
+    if (this.control.guess) weaken(residuals, conditional);
+    return residuals;
   }
 
   /** Releases the tensors. */
   [Symbol.dispose](): void {
     this.#control.dispose();
     this.#scale.dispose();
+  }
+}
+
+/** Guess mode: from a tenth at the finest skip to the whole at the mid block, as in diffusers. */
+function weaken(residuals: Record<string, Tensor>, conditional: readonly boolean[]): void {
+  const tensors = Object.values(residuals);
+  for (const [i, { data }] of tensors.entries()) {
+    const values = data as Float32Array, one = values.length / conditional.length;
+    const scale = 10 ** (i / (tensors.length - 1) - 1);
+    for (const [k, acts] of conditional.entries()) {
+      for (let j = k * one; j < (k + 1) * one; j++) values[j]! *= acts ? scale : 0;
+    }
   }
 }
 

@@ -4,11 +4,7 @@
  * @module
  */
 
-import {
-  cfgPlusPlusScale,
-  classifierFreeGuidance,
-  rescaleGuidance,
-} from "../schedulers/guidance.ts";
+import { cfgPlusPlusScale, classifierFreeGuidance, editGuidance } from "../schedulers/guidance.ts";
 import {
   GuidanceMomentum,
   perpendicularNegativeGuidance,
@@ -44,18 +40,15 @@ export type GuidanceKind = "cfg" | "cfg++" | "perp-neg" | "apg";
 /** The prompt alone. */
 export const noGuidance: Guide = (parts, out) => out.set(parts.at(-1)!);
 
-/** Makes the guide of one run. @throws {RangeError} where the plan's steps cannot be CFG++ steps. */
-export function guideOf(
-  kind: GuidanceKind,
-  { scale, rescale }: { readonly scale: number; readonly rescale: number },
-  plan: Plan,
-): Guide {
-  const guide = guidesOf(scale, plan)[kind]();
-  if (rescale === 0) return guide;
-  return (parts, out, call) => {
-    guide(parts, out, call);
-    rescaleGuidance(out, parts.at(-1)!, rescale);
+/** InstructPix2Pix: of predictions with neither, with the picture, and with picture and prompt. */
+export const editGuide =
+  (scale: number, imageScale: number): Guide => ([uncond, image, text], out) => {
+    editGuidance({ uncond: uncond!, image: image!, text: text! }, scale, imageScale, out);
   };
+
+/** Makes the guide of one run. @throws {RangeError} where the plan's steps cannot be CFG++ steps. */
+export function guideOf(kind: GuidanceKind, scale: number, plan: Plan): Guide {
+  return guidesOf(scale, plan)[kind]();
 }
 
 function guidesOf(scale: number, plan: Plan): Readonly<Record<GuidanceKind, () => Guide>> {

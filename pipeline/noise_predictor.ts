@@ -4,36 +4,60 @@
  * @module
  */
 
-import type { Session } from "../ffi/session.ts";
-import { Tensor } from "../ffi/tensor.ts";
 import type { ControlNetConfig } from "../models/controlnet_config.ts";
 import { unet } from "../models/unet.ts";
-import { batchParts } from "../schedulers/guidance.ts";
+import type { UNetVariant } from "../models/unet_variant.ts";
+import { guidanceApplies, rescaleGuidance } from "../schedulers/guidance.ts";
 import type { LatentSize } from "./autoencoder.ts";
 import { type Control, ControlRun, controlSession } from "./control_nets.ts";
-import type { Guide, GuidedCall } from "./guide.ts";
+import { type Guide, type GuidedCall, noGuidance } from "./guide.ts";
 import type { ModelParts, Network } from "./model_parts.ts";
 import type { SessionBuilder } from "./session_builder.ts";
 import { SessionCache } from "./session_cache.ts";
 import type { Conditioning } from "./text_conditioning.ts";
+import { type Ask, UNetBatch } from "./unet_batch.ts";
+
+/** The prompts of one call. */
+export interface Prompts {
+  /** One, or several that are composed, each with how strongly it pulls. */
+  readonly positives: readonly { readonly conditioning: Conditioning; readonly weight: number }[];
+  /** What guidance looks at beside them, in its order; the last one is the negative prompt. */
+  readonly against: readonly Conditioning[];
+}
+
+/** A second opinion to keep away from: of the U-Net without some of its parts. */
+export interface Perturbation {
+  readonly variant: UNetVariant;
+  /** How far away. */
+  readonly scale: number;
+}
 
 /** What a run of predictions has in common. */
 export interface GuidedPrompt {
-  /** What the U-Net is asked under, as one batch; the prompt itself is the last. */
-  readonly conditionings: readonly Conditioning[];
-  /** Makes one prediction of the batch's. */
+  /** The prompts at call `index` of `count`. */
+  readonly at: (index: number, count: number) => Prompts;
+  /** Makes one prediction of those under the prompts. */
   readonly guide: Guide;
+  /** Share of the rescaled prediction: see `rescaleGuidance`. Default 0. */
+  readonly rescale?: number;
+  /** Part of the run in which guidance acts. Default: all of it. */
+  readonly interval?: readonly [start: number, end: number] | undefined;
   /** SDXL: original height and width, crop top and left, target height and width. */
   readonly timeIds: readonly number[];
   /** Channels behind the latents that stay the same at every call: Float32Array [c, h, w]. */
-  readonly beside?: Float32Array;
+  readonly beside?: Float32Array | undefined;
+  /** InstructPix2Pix: what stands beside under the first of `against`. */
+  readonly besideNothing?: Float32Array | undefined;
   /** One for each ControlNet. */
   readonly controls: readonly Control[];
+  /** How the U-Net itself is changed: FreeU. */
+  readonly variant?: UNetVariant | undefined;
+  readonly perturbations?: readonly Perturbation[] | undefined;
 }
 
-/** Predicts the noise in latents, both halves of guidance as one batch. */
+/** Predicts the noise in latents; prompts of equal length run as one batch. */
 export class NoisePredictor implements Disposable {
-  readonly #sessions = new SessionCache(2);
+  readonly #sessions = new SessionCache(4);
   readonly #controls = new SessionCache(4);
 
   constructor(
@@ -43,36 +67,11 @@ export class NoisePredictor implements Disposable {
   ) {}
 
   /** Prepares the predictions of one picture. */
-  async prepare(
-    prompt: GuidedPrompt,
-    size: LatentSize,
-    signal?: AbortSignal,
-  ): Promise<GuidedRun> {
-    const { height, width } = size, { conditionings } = prompt;
-    const shape = {
-      batch: conditionings.length,
-      height,
-      width,
-      sequence: conditionings[0]!.tokens,
-    };
-    const { config, weights } = this.parts.unet, key = Object.values(shape).join(" ");
-    const controlResiduals = prompt.controls.length > 0;
-    const session = await this.#sessions.get(
-      `${key} ${controlResiduals}`,
-      () => this.builder.build(unet(config, weights, shape, { controlResiduals })),
+  prepare(prompt: GuidedPrompt, size: LatentSize, signal?: AbortSignal): GuidedRun {
+    return new GuidedRun(
+      prompt,
+      (asks, variant) => this.#batch(prompt, { asks, variant, size, signal }),
     );
-    const run = new GuidedRun(session, this.builder, prompt, size, signal);
-    const { factor } = this.parts.vae.config;
-    const pixels = { batch: shape.batch, width: width * factor, height: height * factor };
-    for (const [i, control] of prompt.controls.entries()) {
-      const net = this.controlNets[i]!;
-      const controlled = await this.#controls.get(
-        `${i} ${key}`,
-        () => controlSession(this.builder, net, shape),
-      );
-      run.add(new ControlRun(controlled, this.builder, control, pixels));
-    }
-    return run;
   }
 
   /** Releases the sessions. */
@@ -80,131 +79,124 @@ export class NoisePredictor implements Disposable {
     this.#sessions[Symbol.dispose]();
     this.#controls[Symbol.dispose]();
   }
+
+  async #batch(
+    { controls, timeIds }: GuidedPrompt,
+    { asks, variant, size, signal }: {
+      readonly asks: readonly Ask[];
+      readonly variant: UNetVariant | undefined;
+      readonly size: LatentSize;
+      readonly signal: AbortSignal | undefined;
+    },
+  ): Promise<UNetBatch> {
+    const { height, width } = size, batch = asks.length;
+    const shape = { batch, height, width, sequence: asks[0]!.conditioning.tokens };
+    const { config, weights } = this.parts.unet, key = Object.values(shape).join(" ");
+    const options = { controlResiduals: controls.length > 0, ...(variant && { variant }) };
+    const session = await this.#sessions.get(
+      `${key} ${JSON.stringify(options)}`,
+      () => this.builder.build(unet(config, weights, shape, options)),
+    );
+    const { factor } = this.parts.vae.config;
+    const pixels = { batch, width: width * factor, height: height * factor };
+    const runs = [];
+    for (const [i, control] of controls.entries()) {
+      const net = this.controlNets[i]!;
+      const controlled = await this.#controls.get(
+        `${i} ${key}`,
+        () => controlSession(this.builder, net, shape),
+      );
+      runs.push(new ControlRun(controlled, this.builder, control, pixels));
+    }
+    const parts = { session, controls: runs, size, batch, timeIds, signal };
+    return new UNetBatch(parts, this.builder, asks[0]!);
+  }
 }
 
-/** The predictions of one picture: holds the tensors that stay the same from step to step. */
+/** Makes the batch for asks of equal length. */
+type BatchMaker = (
+  asks: readonly Ask[],
+  variant: UNetVariant | undefined,
+) => Promise<UNetBatch>;
+
+/** The predictions of one picture. */
 export class GuidedRun implements Disposable {
-  readonly #session: Session;
-  readonly #prompt: GuidedPrompt;
-  readonly #signal: AbortSignal | undefined;
-  readonly #feeds: Record<string, Tensor> = {};
-  readonly #controls: ControlRun[] = [];
-  readonly #latents: Float32Array;
-  readonly #sample: Float32Array;
-  readonly #timestep: Float32Array;
-  readonly #guided: Float32Array;
+  readonly #batches = new Map<string, UNetBatch>();
 
-  constructor(
-    session: Session,
-    builder: SessionBuilder,
-    prompt: GuidedPrompt,
-    { channels, height, width }: LatentSize,
-    signal?: AbortSignal,
-  ) {
-    this.#session = session;
-    this.#prompt = prompt;
-    this.#signal = signal;
-    const { conditionings, timeIds, beside } = prompt;
-    const [first] = conditionings, batch = conditionings.length;
-    const one = channels * height * width, more = beside?.length ?? 0;
-    this.#latents = new Float32Array(batch * one);
-    this.#sample = beside ? new Float32Array(batch * (one + more)) : this.#latents;
-    this.#timestep = new Float32Array(batch);
-    this.#guided = new Float32Array(one);
-    const feed = (name: string, data: Float32Array, shape: readonly number[]) => {
-      this.#feeds[name] = Tensor.from(builder.runtime, "float32", data, [batch, ...shape]);
-    };
-    feed("latents", this.#latents, [channels, height, width]);
-    feed("sample", this.#sample, [channels + more / (height * width), height, width]);
-    feed("timestep", this.#timestep, []);
-    const states = stack(conditionings.map(({ hiddenStates }) => hiddenStates));
-    feed("encoder_hidden_states", states, [first!.tokens, first!.width]);
-    if (first!.pooled) {
-      feed("text_embeds", stack(conditionings.map(({ pooled }) => pooled!)), [
-        first!.pooled.length,
-      ]);
-      feed("time_ids", stack(conditionings.map(() => Float32Array.from(timeIds))), [
-        timeIds.length,
-      ]);
-    }
-  }
+  constructor(readonly prompt: GuidedPrompt, readonly makeBatch: BatchMaker) {}
 
-  /** Lets a ControlNet act on this picture. */
-  add(control: ControlRun): void {
-    this.#controls.push(control);
-  }
-
-  /**
-   * The guided prediction for `input`, Float32Array [channels, height, width], at the call of the
-   * plan. The result is overwritten by the next call.
-   */
+  /** The guided prediction for `input`, Float32Array [channels, height, width], at a call. */
   async predict(input: Float32Array, call: GuidedCall): Promise<Float32Array> {
-    this.#fill(input);
-    this.#timestep.fill(call.stage.timestep);
-    const residuals = await this.#residuals(call.index, call.count);
-    const { latents: _, ...feeds } = this.#feeds;
-    try {
-      const outputs = await this.#session.run({ ...feeds, ...residuals }, this.#options);
-      using prediction = outputs.noise_prediction!;
-      const parts = batchParts(prediction.data as Float32Array, this.#timestep.length);
-      this.#prompt.guide(parts, this.#guided, call);
-      return this.#guided;
-    } finally {
-      for (const tensor of Object.values(residuals)) tensor.dispose();
+    const { perturbations = [], rescale = 0, variant, interval = [0, 1] } = this.prompt;
+    const isGuided = guidanceApplies(call.index, call.count, ...interval);
+    const { positives, against } = this.prompt.at(call.index, call.count);
+    const asks = this.#asks({ positives, against: isGuided ? against : [] });
+    const predict = (batch: UNetBatch, part: readonly Ask[]) => batch.predict(input, part, call);
+    const predictions = await this.#answer(asks, variant, predict);
+    const parts = compose(predictions, positives), conditional = parts.at(-1)!;
+    const guided = new Float32Array(input.length);
+    (parts.length > 1 ? this.prompt.guide : noGuidance)(parts, guided, call);
+    if (!isGuided) return guided;
+    for (const { variant: perturbed, scale } of perturbations) {
+      const changed = { ...variant, ...perturbed };
+      const [other] = await this.#answer(asks.slice(-1), changed, predict);
+      for (let i = 0; i < guided.length; i++) guided[i]! += scale * (conditional[i]! - other![i]!);
     }
+    return rescale > 0 ? rescaleGuidance(guided, conditional, rescale) : guided;
   }
 
   /** Releases the tensors. */
   [Symbol.dispose](): void {
-    for (const tensor of Object.values(this.#feeds)) tensor.dispose();
-    for (const control of this.#controls) control[Symbol.dispose]();
+    for (const batch of this.#batches.values()) batch[Symbol.dispose]();
   }
 
-  get #options(): { signal?: AbortSignal } {
-    return this.#signal ? { signal: this.#signal } : {};
+  /** What the U-Net is asked; the unconditional part comes first, as in diffusers. */
+  #asks({ positives, against }: Prompts): Ask[] {
+    const { beside, besideNothing = beside } = this.prompt;
+    return [
+      ...against.map((conditioning, i) => ({
+        conditioning,
+        beside: i === 0 ? besideNothing : beside,
+        conditional: false,
+      })),
+      ...positives.map(({ conditioning }) => ({ conditioning, beside, conditional: true })),
+    ];
   }
 
-  /** The same latents for every half; for inpainting models with what stays beside them. */
-  #fill(input: Float32Array): void {
-    const { beside } = this.#prompt, batch = this.#timestep.length;
-    for (let i = 0; i < batch; i++) {
-      this.#latents.set(input, i * input.length);
-      if (!beside) continue;
-      const at = i * (input.length + beside.length);
-      this.#sample.set(input, at);
-      this.#sample.set(beside, at + input.length);
+  /** Answers to all asks: those of equal length as one batch. */
+  async #answer(
+    asks: readonly Ask[],
+    variant: UNetVariant | undefined,
+    predict: (batch: UNetBatch, asks: readonly Ask[]) => Promise<Float32Array[]>,
+  ): Promise<Float32Array[]> {
+    const answers: Float32Array[] = new Array(asks.length);
+    for (const tokens of new Set(asks.map((ask) => ask.conditioning.tokens))) {
+      const own = asks.filter((ask) => ask.conditioning.tokens === tokens);
+      const key = `${tokens} ${own.length} ${JSON.stringify(variant)}`;
+      let batch = this.#batches.get(key);
+      if (!batch) this.#batches.set(key, batch = await this.makeBatch(own, variant));
+      const found = await predict(batch, own);
+      own.forEach((ask, i) => answers[asks.indexOf(ask)] = found[i]!);
     }
-  }
-
-  /** The sum of what the ControlNets add; zeros where none acts now. */
-  async #residuals(index: number, count: number): Promise<Record<string, Tensor>> {
-    const sums: Record<string, Tensor> = {};
-    const { latents, sample: _, ...rest } = this.#feeds;
-    for (const control of this.#controls) {
-      const acts = control.actsAt(index, count);
-      // Without a first result there is nothing to add zeros to: make them of the right size.
-      if (!acts && Object.keys(sums).length > 0) continue;
-      const residuals = await control.residuals({ ...rest, sample: latents! }, this.#signal);
-      for (const [name, tensor] of Object.entries(residuals)) {
-        const data = tensor.data as Float32Array;
-        if (!acts) data.fill(0);
-        const sum = sums[name];
-        if (!sum) {
-          sums[name] = tensor;
-          continue;
-        }
-        const total = sum.data as Float32Array;
-        for (let i = 0; i < total.length; i++) total[i]! += data[i]!;
-        tensor.dispose();
-      }
-    }
-    return sums;
+    return answers;
   }
 }
 
-/** Rows one after the other. */
-function stack(rows: readonly Float32Array[]): Float32Array {
-  const stacked = new Float32Array(rows.length * rows[0]!.length);
-  rows.forEach((row, i) => stacked.set(row, i * row.length));
-  return stacked;
+/**
+ * Several prompts' predictions as one: each pulls on its own away from the negative prompt (Liu et
+ * al. 2022, arXiv:2206.01714).
+ */
+function compose(
+  predictions: readonly Float32Array[],
+  positives: Prompts["positives"],
+): Float32Array[] {
+  const [only] = positives;
+  if (positives.length === 1 && only!.weight === 1) return [...predictions];
+  const count = predictions.length - positives.length, negative = predictions[count - 1];
+  const pulls = predictions.slice(count);
+  const composed = pulls[0]!.map((_, i) => {
+    const base = negative?.[i] ?? 0;
+    return pulls.reduce((sum, pull, k) => sum + positives[k]!.weight * (pull[i]! - base), base);
+  });
+  return [...predictions.slice(0, count), composed];
 }

@@ -8,6 +8,8 @@ import type { Control } from "./control_nets.ts";
 import type { GuidanceKind } from "./guide.ts";
 import type { RandomKind } from "./random_source.ts";
 import type { Image } from "./image.ts";
+import { LONG_PROMPTS, type LongPrompt } from "./prompt_windows.ts";
+import { PROMPT_SYNTAXES, type PromptSyntax } from "./prompt_syntax.ts";
 import type { Conditioning } from "./text_conditioning.ts";
 import type { SchedulerOverrides } from "../schedulers/scheduler.ts";
 
@@ -17,6 +19,15 @@ export interface GenerateOptions {
   readonly prompt: string;
   /** What guidance pushes away from. Default: nothing, as the model was trained to see it. */
   readonly negativePrompt?: string;
+  /**
+   * How prompts are read: by A1111's grammar, as plain text, or, the default `auto`, by the grammar
+   * where a mark of it is unmistakable: `(a:1.2)`, `((a))`, `[a]`, `BREAK`, `<lora:a:1>`, ...
+   */
+  readonly promptSyntax?: PromptSyntax;
+  /** What becomes of more than 75 tokens: read in chunks (default), or cut off as in diffusers. */
+  readonly longPrompt?: LongPrompt;
+  /** Folder of the files NAME.txt whose lines `__NAME__` in a prompt stands for. */
+  readonly wildcards?: string;
   /** Seed of torch's CPU generator, -2^63 .. 2^64 - 1. Default: a random 32-bit number. */
   readonly seed?: number | bigint;
   /** Denoising steps. Default 25. */
@@ -63,7 +74,12 @@ export interface GenerateOptions {
 
 /** Options that have one default for every model. */
 export type Defaults = Readonly<
-  Required<Pick<GenerateOptions, "steps" | "guidanceScale" | "guidanceRescale" | "clipSkip">>
+  Required<
+    Pick<
+      GenerateOptions,
+      "steps" | "guidanceScale" | "guidanceRescale" | "clipSkip" | "promptSyntax" | "longPrompt"
+    >
+  >
 >;
 
 /** The defaults of every option that does not come from the model's own files. */
@@ -72,6 +88,8 @@ export const DEFAULTS: Defaults = Object.freeze({
   guidanceScale: 7.5,
   guidanceRescale: 0,
   clipSkip: 0,
+  promptSyntax: "auto",
+  longPrompt: "chunk",
 });
 
 /** An option that no picture can be made with; `option` is its name in the options object. */
@@ -108,6 +126,19 @@ export function requireNumber(option: string, value: number, low = -Infinity, hi
   );
 }
 
+/** Throws an {@linkcode OptionError} unless `value` is absent or one of `choices`. */
+export function requireChoice(
+  option: string,
+  value: string | undefined,
+  choices: readonly string[],
+) {
+  if (value === undefined || choices.includes(value)) return;
+  throw new OptionError(
+    option,
+    `Cannot generate: ${option} must be one of ${choices.join(", ")}; got ${value}.`,
+  );
+}
+
 /** Checks the options that need no model, before anything is loaded. */
 export function checkOptions(options: GenerateOptions): void {
   if (typeof options.prompt !== "string") {
@@ -117,6 +148,8 @@ export function checkOptions(options: GenerateOptions): void {
   requireInteger("clipSkip", options.clipSkip ?? DEFAULTS.clipSkip, 0);
   requireNumber("guidanceScale", options.guidanceScale ?? DEFAULTS.guidanceScale);
   requireNumber("guidanceRescale", options.guidanceRescale ?? DEFAULTS.guidanceRescale, 0, 1);
+  requireChoice("promptSyntax", options.promptSyntax, PROMPT_SYNTAXES);
+  requireChoice("longPrompt", options.longPrompt, LONG_PROMPTS);
   if (options.mask && !options.image) {
     throw new OptionError("mask", "Cannot generate: a mask needs the image that it is over.");
   }

@@ -8,6 +8,8 @@ import { Tensor } from "../ffi/tensor.ts";
 import { clipTextModel } from "../models/clip_text.ts";
 import type { LearnedTokens } from "./embeddings.ts";
 import type { ModelParts, TextEncoderParts } from "./model_parts.ts";
+import type { WeightedText } from "./prompt_grammar.ts";
+import { type LongPrompt, type PromptWindow, promptWindows } from "./prompt_windows.ts";
 import type { SessionBuilder } from "./session_builder.ts";
 import { SessionCache } from "./session_cache.ts";
 
@@ -26,8 +28,17 @@ export interface Conditioning {
 }
 
 /** What one text encoder makes of a prompt. */
-interface Encoded extends Omit<Conditioning, "pooled"> {
+interface Encoded extends Omit<Conditioning, "pooled" | "truncated"> {
   readonly pooled: Float32Array | undefined;
+}
+
+/** A prompt in the form in which it is encoded. */
+export interface EncodablePrompt {
+  /** Sections, which begin windows of their own, of texts with their weights. */
+  readonly sections: readonly (readonly WeightedText[])[];
+  readonly longPrompt: LongPrompt;
+  /** Layers of the text encoders to leave out, counted from the last one. */
+  readonly clipSkip: number;
 }
 
 /** Encoded prompts to remember: a list of prompts shares its negative one. */
@@ -44,21 +55,35 @@ export class TextConditioner implements Disposable {
     readonly builder: SessionBuilder,
   ) {}
 
-  /** Encodes `prompt`, leaving out the last `clipSkip` layers of the text encoders. */
-  async encode(prompt: string, clipSkip: number, signal?: AbortSignal): Promise<Conditioning> {
-    const key = `${clipSkip} ${prompt}`;
+  /** Encodes a prompt: the states of its windows, one after the other. */
+  async encode(prompt: EncodablePrompt, signal?: AbortSignal): Promise<Conditioning> {
+    const key = JSON.stringify([prompt.sections, prompt.longPrompt, prompt.clipSkip]);
     let conditioning = this.#remembered.get(key);
     this.#remembered.delete(key);
-    conditioning ??= join(
-      await Promise.all(
-        this.parts.textEncoders.map((_, i) => this.#encode(i, prompt, clipSkip, signal)),
-      ),
-    );
+    conditioning ??= await this.#encode(prompt, signal);
     this.#remembered.set(key, conditioning);
     if (this.#remembered.size > REMEMBERED) {
       this.#remembered.delete(this.#remembered.keys().next().value!);
     }
     return conditioning;
+  }
+
+  /**
+   * The windows of a prompt as the text encoder `index` reads them, and the end of its text that
+   * is left out.
+   */
+  windows(
+    { sections, longPrompt }: EncodablePrompt,
+    index = 0,
+  ): { windows: readonly PromptWindow[]; truncated: string } {
+    const { tokenizer } = this.parts.textEncoders[index]!, { ids } = this.learned[index]!;
+    const { windows, truncated } = promptWindows(sections, {
+      length: tokenizer.maxLength - 2,
+      encode: (text) => tokenizer.encodeText(text),
+      longPrompt,
+      belongTogether: (id, next) => ids.includes(id) && next === id + 1,
+    });
+    return { windows, truncated: tokenizer.decode(truncated) };
   }
 
   /** Releases the sessions. */
@@ -67,17 +92,31 @@ export class TextConditioner implements Disposable {
     this.#remembered.clear();
   }
 
-  async #encode(
+  async #encode(prompt: EncodablePrompt, signal: AbortSignal | undefined): Promise<Conditioning> {
+    const read = this.parts.textEncoders.map((_, i) => this.windows(prompt, i));
+    // A learned word may be longer in one encoder than in the other: both get as many windows.
+    const count = Math.max(...read.map(({ windows }) => windows.length));
+    const encoded = await Promise.all(read.map(async ({ windows }, i) => {
+      const states = [];
+      for (let k = 0; k < count; k++) {
+        states.push(await this.#encodeWindow(i, windows[k] ?? EMPTY, prompt.clipSkip, signal));
+      }
+      return inSequence(states);
+    }));
+    return { ...join(encoded), truncated: read[0]!.truncated };
+  }
+
+  async #encodeWindow(
     index: number,
-    prompt: string,
+    { ids: text, weights }: PromptWindow,
     clipSkip: number,
     signal: AbortSignal | undefined,
   ): Promise<Encoded> {
     const encoder = this.parts.textEncoders[index]!;
-    const { ids: all, truncated } = encoder.tokenizer.encode(prompt);
     const { ids: own, vectors } = this.learned[index]!, { vocabSize, hiddenSize } = encoder.config;
     // In the graph learned tokens come right after the vocabulary, wherever the tokenizer has them.
-    const ids = all.map((id) => own.includes(id) ? vocabSize + own.indexOf(id) : id);
+    const ids = encoder.tokenizer.frame(text)
+      .map((id) => own.includes(id) ? vocabSize + own.indexOf(id) : id);
     const { runtime } = this.builder;
     const session = await this.#sessions.get(
       `${index} ${clipSkip} ${ids.length}`,
@@ -92,11 +131,10 @@ export class TextConditioner implements Disposable {
     using states = outputs.hidden_states!;
     using pooled = outputs.pooled;
     return {
-      hiddenStates: (states.data as Float32Array).slice(),
+      hiddenStates: weigh((states.data as Float32Array).slice(), weights, hiddenSize),
       tokens: ids.length,
       width: hiddenSize,
       pooled: (pooled?.data as Float32Array | undefined)?.slice(),
-      truncated,
     };
   }
 
@@ -128,8 +166,38 @@ export function zeroConditioning(like: Conditioning): Conditioning {
   };
 }
 
+const EMPTY: PromptWindow = { ids: [], weights: [] };
+
+/**
+ * Emphasis as in A1111: each token's state times its weight (start, end and padding: 1), then all
+ * times one number that gives the window its former mean. In place.
+ */
+function weigh(states: Float32Array, weights: readonly number[], width: number): Float32Array {
+  if (weights.every((weight) => weight === 1)) return states;
+  const before = sum(states);
+  weights.forEach((weight, i) => {
+    const row = states.subarray((i + 1) * width, (i + 2) * width);
+    for (let j = 0; j < width; j++) row[j]! *= weight;
+  });
+  const restore = before / sum(states);
+  return states.map((value) => value * restore);
+}
+
+const sum = (values: Float32Array) => values.reduce((total, value) => total + value, 0);
+
+/** The states of several windows one after the other; the first one's pooled state, as A1111. */
+function inSequence(windows: readonly Encoded[]): Encoded {
+  const [first] = windows;
+  if (windows.length === 1) return first!;
+  const hiddenStates = new Float32Array(windows.length * first!.hiddenStates.length);
+  windows.forEach((window, i) =>
+    hiddenStates.set(window.hiddenStates, i * first!.hiddenStates.length)
+  );
+  return { ...first!, hiddenStates, tokens: windows.length * first!.tokens };
+}
+
 /** The states of several encoders side by side: [tokens, sum of widths]. */
-function join(encoded: readonly Encoded[]): Conditioning {
+function join(encoded: readonly Encoded[]): Omit<Conditioning, "truncated"> {
   const [first] = encoded, pooled = encoded.at(-1)!.pooled;
   const width = encoded.reduce((sum, { width }) => sum + width, 0);
   const hiddenStates = new Float32Array(first!.tokens * width);
@@ -140,6 +208,6 @@ function join(encoded: readonly Encoded[]): Conditioning {
     }
     column += own;
   }
-  const { tokens, truncated } = first!;
-  return { hiddenStates, tokens, width, truncated, ...(pooled && { pooled }) };
+  const { tokens } = first!;
+  return { hiddenStates, tokens, width, ...(pooled && { pooled }) };
 }

@@ -1,0 +1,147 @@
+/**
+ * The U-Net at work on several prompts at once.
+ *
+ * @module
+ */
+
+import type { Session } from "../ffi/session.ts";
+import { Tensor } from "../ffi/tensor.ts";
+import type { LatentSize } from "./autoencoder.ts";
+import type { ControlRun } from "./control_nets.ts";
+import type { GuidedCall } from "./guide.ts";
+import type { SessionBuilder } from "./session_builder.ts";
+import type { Conditioning } from "./text_conditioning.ts";
+
+/** One thing that the U-Net is asked. */
+export interface Ask {
+  readonly conditioning: Conditioning;
+  /** Channels that it sees behind the latents: Float32Array [c, h, w]. */
+  readonly beside?: Float32Array | undefined;
+  /** False for the unconditional half, which ControlNets in guess mode leave alone. */
+  readonly conditional: boolean;
+}
+
+/** Sizes and sessions of a {@linkcode UNetBatch}. */
+export interface UNetBatchParts {
+  readonly session: Session;
+  readonly controls: readonly ControlRun[];
+  readonly size: LatentSize;
+  /** How many asks it answers at once. */
+  readonly batch: number;
+  /** SDXL: original height and width, crop top and left, target height and width. */
+  readonly timeIds: readonly number[];
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A batch of asks: holds the tensors that stay the same from step to step. */
+export class UNetBatch implements Disposable {
+  readonly #feeds: Record<string, Tensor> = {};
+  readonly #latents: Float32Array;
+  readonly #sample: Float32Array;
+  readonly #timestep: Float32Array;
+  readonly #asked: (Ask | undefined)[];
+
+  /** `like` is an ask of the sizes that all will have. */
+  constructor(readonly parts: UNetBatchParts, builder: SessionBuilder, like: Ask) {
+    const { batch, size: { channels, height, width }, timeIds } = parts;
+    const { conditioning: { tokens, width: hidden, pooled }, beside } = like;
+    const one = channels * height * width, more = beside?.length ?? 0;
+    this.#asked = new Array(batch).fill(undefined);
+    this.#latents = new Float32Array(batch * one);
+    this.#sample = beside ? new Float32Array(batch * (one + more)) : this.#latents;
+    this.#timestep = new Float32Array(batch);
+    const feed = (name: string, data: Float32Array, shape: readonly number[]) => {
+      this.#feeds[name] = Tensor.from(builder.runtime, "float32", data, [batch, ...shape]);
+    };
+    feed("latents", this.#latents, [channels, height, width]);
+    feed("sample", this.#sample, [channels + more / (height * width), height, width]);
+    feed("timestep", this.#timestep, []);
+    feed("encoder_hidden_states", new Float32Array(batch * tokens * hidden), [tokens, hidden]);
+    if (!pooled) return;
+    feed("text_embeds", new Float32Array(batch * pooled.length), [pooled.length]);
+    const ids = new Float32Array(batch * timeIds.length);
+    for (let i = 0; i < batch; i++) ids.set(timeIds, i * timeIds.length);
+    feed("time_ids", ids, [timeIds.length]);
+  }
+
+  /** The predictions for `input`, Float32Array [channels, height, width], one for each of `asks`. */
+  async predict(
+    input: Float32Array,
+    asks: readonly Ask[],
+    call: GuidedCall,
+  ): Promise<Float32Array[]> {
+    asks.forEach((ask, i) => this.#ask(i, ask));
+    this.#fill(input, asks);
+    this.#timestep.fill(call.stage.timestep);
+    const residuals = await this.#residuals(call.index, call.count);
+    const { latents: _, ...feeds } = this.#feeds, { signal, session } = this.parts;
+    try {
+      const outputs = await session.run({ ...feeds, ...residuals }, signal ? { signal } : {});
+      using prediction = outputs.noise_prediction!;
+      const data = prediction.data as Float32Array, one = data.length / asks.length;
+      return asks.map((_, i) => data.slice(i * one, (i + 1) * one));
+    } finally {
+      for (const tensor of Object.values(residuals)) tensor.dispose();
+    }
+  }
+
+  /** Releases the tensors. */
+  [Symbol.dispose](): void {
+    for (const tensor of Object.values(this.#feeds)) tensor.dispose();
+    for (const control of this.parts.controls) control[Symbol.dispose]();
+  }
+
+  /** Puts the prompt of `ask` into row `i`, unless it is there. */
+  #ask(i: number, ask: Ask): void {
+    const { hiddenStates, pooled } = ask.conditioning, before = this.#asked[i];
+    this.#asked[i] = ask;
+    if (before?.conditioning === ask.conditioning) return;
+    this.#row("encoder_hidden_states").set(hiddenStates, i * hiddenStates.length);
+    if (pooled) this.#row("text_embeds").set(pooled, i * pooled.length);
+  }
+
+  #row(name: string): Float32Array {
+    return this.#feeds[name]!.data as Float32Array;
+  }
+
+  /** The same latents for every ask; behind them what stays beside them. */
+  #fill(input: Float32Array, asks: readonly Ask[]): void {
+    for (const [i, { beside }] of asks.entries()) {
+      this.#latents.set(input, i * input.length);
+      if (!beside) continue;
+      const at = i * (input.length + beside.length);
+      this.#sample.set(input, at);
+      this.#sample.set(beside, at + input.length);
+    }
+  }
+
+  /** The sum of what the ControlNets add; zeros where none acts now. */
+  async #residuals(index: number, count: number): Promise<Record<string, Tensor>> {
+    const sums: Record<string, Tensor> = {};
+    const { latents, sample: _, ...rest } = this.#feeds, { controls, signal } = this.parts;
+    const conditional = this.#asked.map((ask) => ask!.conditional);
+    for (const control of controls) {
+      const acts = control.actsAt(index, count);
+      // Without a first result there is nothing to add zeros to: make them of the right size.
+      if (!acts && Object.keys(sums).length > 0) continue;
+      const residuals = await control.residuals(
+        { ...rest, sample: latents! },
+        conditional,
+        signal,
+      );
+      for (const [name, tensor] of Object.entries(residuals)) {
+        const data = tensor.data as Float32Array;
+        if (!acts) data.fill(0);
+        const sum = sums[name];
+        if (!sum) {
+          sums[name] = tensor;
+          continue;
+        }
+        const total = sum.data as Float32Array;
+        for (let i = 0; i < total.length; i++) total[i]! += data[i]!;
+        tensor.dispose();
+      }
+    }
+    return sums;
+  }
+}

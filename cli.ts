@@ -19,6 +19,10 @@ const COMMANDS: Readonly<Record<string, { about: string; load: () => Promise<Com
     about: "draw pictures from a prompt",
     load: async () => (await import("./cli/generate.ts")).generate,
   },
+  interpolate: {
+    about: "draw the way from one prompt and seed to others",
+    load: async () => (await import("./cli/interpolate.ts")).interpolate,
+  },
   export: {
     about: "write a model's networks as ONNX files",
     load: async () => (await import("./cli/export.ts")).exportModel,

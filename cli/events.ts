@@ -66,6 +66,8 @@ export interface ImageEvent {
   readonly seconds: number;
   /** The line of the prompts that asked for it, from 1. */
   readonly line?: number;
+  /** Where a frame lies on its walk, 0 to 1. */
+  readonly t?: number;
   /** True where it was there from an earlier run. */
   readonly kept?: boolean;
 }

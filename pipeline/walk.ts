@@ -105,7 +105,7 @@ export class Walk {
   async #settingsAt(t: number, changes: Partial<GenerateOptions> = {}): Promise<Settings> {
     const options = { ...this.#options(t), ...changes };
     const settings = this.#sd.settings(options);
-    const conditioning = await this.#conditioning(t, settings.clipSkip);
+    const conditioning = await this.#conditioning(t, settings);
     const noise = settings.image ? undefined : this.#noise(t, settings);
     return { ...settings, conditioning, ...(noise && { noise }) };
   }
@@ -130,10 +130,10 @@ export class Walk {
     return `${prompts[from]} [${(1 - share).toFixed(3)}] ${prompts[to]} [${share.toFixed(3)}]`;
   }
 
-  async #conditioning(t: number, clipSkip: number): Promise<Conditioning> {
+  async #conditioning(t: number, settings: Settings): Promise<Conditioning> {
     const { prompts, promptMixing, loop } = this.#route;
     const { from, to, share } = legAt(t, prompts.length, loop);
-    const encode = (prompt: string) => this.#sd.encode(prompt, { clipSkip });
+    const encode = (prompt: string) => this.#sd.encode(prompt, settings);
     if (share === 0) return await encode(prompts[from]!);
     const a = await encode(prompts[from]!), b = await encode(prompts[to]!);
     const empty = a.tokens === b.tokens ? a : await encode("");

@@ -1,0 +1,59 @@
+import type { Metadata, MetadataSource } from "./metadata.ts";
+import { schedulerOf } from "./metadata_names.ts";
+import type { GenerateOptions } from "./options.ts";
+
+/**
+ * The options that draw a picture again, with `changes` over them.
+ *
+ * From this program's record they are the very ones; from others' texts, those that are said. What
+ * went in as a picture must be given anew in `changes`; without it, `strength` is left out, too.
+ * Throws a RangeError if the scheduler is unknown and not changed.
+ */
+export function optionsFromMetadata(
+  meta: Metadata,
+  changes: Partial<GenerateOptions> = {},
+): GenerateOptions {
+  const { strength, ...options } = recordedOptions(meta) ?? foreignOptions(meta, changes);
+  const hasImage = changes.image !== undefined;
+  return { ...options, ...(hasImage && strength !== undefined && { strength }), ...changes };
+}
+
+/** The stored options, without those of which a part could not be stored. */
+function recordedOptions({ record }: Metadata): GenerateOptions | undefined {
+  if (record === undefined) return undefined;
+  const { settings, pictures, omitted } = record;
+  const incomplete = [...Object.keys(pictures), ...omitted].map((path) => path.split(".")[0]);
+  return Object.fromEntries(
+    Object.entries(settings).filter(([option]) => !incomplete.includes(option)),
+  ) as unknown as GenerateOptions; // the prompt is a text, so it is never among the incomplete
+}
+
+/** Programs whose prompts are always read by A1111's grammar. */
+const SAME_GRAMMAR: readonly MetadataSource[] = ["a1111", "stable-diffusion.cpp"];
+
+function foreignOptions(meta: Metadata, changes: Partial<GenerateOptions>): GenerateOptions {
+  const { prompt, negativePrompt, seed, steps, guidanceScale, guidanceRescale } = meta;
+  const { width, height, clipSkip, rng, eta } = meta;
+  const named = meta.scheduler === undefined || changes.scheduler !== undefined
+    ? undefined
+    : schedulerOf(meta.scheduler, meta.sigmaSchedule);
+  const schedulerOptions = { ...named?.overrides, ...(eta !== undefined && { eta }) };
+  const said = {
+    negativePrompt: negativePrompt === "" ? undefined : negativePrompt,
+    seed,
+    steps,
+    guidanceScale,
+    guidanceRescale,
+    width,
+    height,
+    clipSkip,
+    rng: rng === "cpu" ? undefined : rng,
+    promptSyntax: SAME_GRAMMAR.includes(meta.source) ? "a1111" : undefined,
+    scheduler: named?.name,
+    schedulerOptions: Object.keys(schedulerOptions).length === 0 ? undefined : schedulerOptions,
+  };
+  return {
+    prompt,
+    ...Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined)),
+  };
+}

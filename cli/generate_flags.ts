@@ -94,11 +94,24 @@ export const GENERATE_FLAGS = {
   image: { kind: "text", value: "FILE", aliases: ["init-img"], help: "picture to begin in, or -" },
   strength: { kind: "number", range: [0, 1], help: "how much of the picture is made anew (0.8)" },
   mask: { kind: "text", value: "FILE", help: "bright where the picture is painted anew" },
+  "prompt-syntax": {
+    kind: "text",
+    choices: ["auto", "a1111", "plain"],
+    help: "how prompts are read; auto: as A1111 where its marks are unmistakable",
+  },
+  "long-prompt": {
+    kind: "text",
+    choices: ["chunk", "truncate"],
+    help: "beyond 75 tokens: read in chunks, or cut off (chunk)",
+  },
+  wildcards: { kind: "text", value: "DIR", help: "folder of NAME.txt for __NAME__ in prompts" },
+  "lora-dir": { kind: "text", value: "DIR", help: "where <lora:NAME:0.8> in prompts is found" },
   lora: { kind: "list", value: "FILE[:WEIGHT]", help: "LoRA to merge; may repeat" },
   embedding: { kind: "list", value: "FILE", help: "textual inversion: a new word; may repeat" },
   controlnet: { kind: "list", value: "PATH", help: "ControlNet, folder or file; may repeat" },
   "control-image": { kind: "list", value: "FILE", help: "what each ControlNet is shown" },
   "control-scale": { kind: "list", value: "N", help: "how strongly each ControlNet acts (1)" },
+  "vae-tiling": { kind: "switch", help: "decode in tiles, as is done when memory is short" },
   provider: {
     kind: "list",
     value: "NAME",
@@ -123,6 +136,9 @@ export type GenerateFlags = FlagValues<typeof GENERATE_FLAGS>;
 export function generateOptions(flags: GenerateFlags): Omit<GenerateOptions, "prompt" | "seed"> {
   return {
     ...given("negativePrompt", flags["negative-prompt"]),
+    ...given("promptSyntax", flags["prompt-syntax"]),
+    ...given("longPrompt", flags["long-prompt"]),
+    ...given("wildcards", flags.wildcards),
     ...given("steps", number(flags.steps)),
     ...given("guidanceScale", flags["guidance-scale"]),
     ...given("guidanceRescale", flags["guidance-rescale"]),
@@ -131,6 +147,7 @@ export function generateOptions(flags: GenerateFlags): Omit<GenerateOptions, "pr
     ...given("sigmas", numbersOf("--sigmas", flags.sigmas)),
     ...given("timesteps", numbersOf("--timesteps", flags.timesteps)),
     ...given("rng", flags.rng),
+    ...given("vaeTiling", flags["vae-tiling"]),
     ...given("width", number(flags.width)),
     ...given("height", number(flags.height)),
     ...given("clipSkip", number(flags["clip-skip"])),
@@ -147,6 +164,7 @@ export function openOptionsOf(flags: GenerateFlags): OpenOptions {
     ...given("offline", flags.offline),
     ...given("config", flags.config),
     ...given("loras", flags.lora?.map(loraOf)),
+    ...given("loraFolder", flags["lora-dir"]),
     ...given("embeddings", flags.embedding),
     ...given("controlNets", flags.controlnet),
   };

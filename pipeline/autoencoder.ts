@@ -12,6 +12,7 @@ import { Image } from "./image.ts";
 import type { ModelParts } from "./model_parts.ts";
 import type { SessionBuilder } from "./session_builder.ts";
 import { SessionCache } from "./session_cache.ts";
+import { decodeTiled } from "./vae_tiling.ts";
 
 /** Sizes of one picture's latents. */
 export interface LatentSize {
@@ -29,16 +30,54 @@ export interface Latents extends LatentSize {
   readonly data: Float32Array;
 }
 
+/**
+ * Bytes that decoding holds for each pixel: three activations of the widest layer at full size,
+ * 256 channels of float32.
+ */
+const BYTES_PER_PIXEL = 3 * 256 * 4;
+
+/** Whether decoding so many pixels at once takes more memory than there is. */
+function exceedsMemory(pixels: number): boolean {
+  try {
+    return pixels * BYTES_PER_PIXEL > Deno.systemMemoryInfo().available;
+  } catch {
+    return false; // Without --allow-sys nobody knows.
+  }
+}
+
 /** From pictures to latents and back. */
 export class Autoencoder implements Disposable {
   readonly #encoders = new SessionCache(2);
-  readonly #decoders = new SessionCache(2);
+  readonly #decoders = new SessionCache(4);
 
   constructor(readonly parts: ModelParts, readonly builder: SessionBuilder) {}
 
-  /** Decodes one picture. */
-  async decode(latents: Latents, signal?: AbortSignal): Promise<Image> {
-    const { data, channels, height, width } = latents;
+  /**
+   * Decodes one picture: in tiles if asked to, or if the whole would not fit into the memory that
+   * is left.
+   */
+  async decode(
+    latents: Latents,
+    options: { readonly tiling?: boolean | undefined; readonly signal?: AbortSignal | undefined } =
+      {},
+  ): Promise<Image> {
+    const { config } = this.parts.vae, { factor } = config;
+    const width = latents.width * factor, height = latents.height * factor;
+    const side = Math.max(1, Math.trunc(config.sampleSize / factor));
+    const isLarger = latents.width > side || latents.height > side;
+    const tiling = isLarger && (options.tiling ?? exceedsMemory(width * height));
+    const decode = (part: Latents) => this.#decode(part, options.signal);
+    const pixels = tiling
+      ? await decodeTiled(latents, { side, overlap: 0.25, factor }, decode)
+      : await decode(latents);
+    return Image.fromTensor(pixels, width, height);
+  }
+
+  /** Float32Array [3, height, width] in pixels. */
+  async #decode(
+    { data, channels, height, width }: Latents,
+    signal: AbortSignal | undefined,
+  ): Promise<Float32Array> {
     const { config, weights } = this.parts.vae;
     const session = await this.#decoders.get(
       `${height} ${width}`,
@@ -47,11 +86,7 @@ export class Autoencoder implements Disposable {
     using input = Tensor.from(this.builder.runtime, "float32", data, [1, channels, height, width]);
     const outputs = await session.run({ latents: input }, signal ? { signal } : {});
     using image = outputs.image!;
-    return Image.fromTensor(
-      image.data as Float32Array,
-      width * config.factor,
-      height * config.factor,
-    );
+    return (image.data as Float32Array).slice();
   }
 
   /**

@@ -68,6 +68,8 @@ export interface GenerateOptions {
   readonly sigmas?: readonly number[];
   /** Whose random numbers: torch's on a CPU (default), torch's on CUDA, or NumPy's. */
   readonly rng?: RandomKind;
+  /** Decode in tiles: true, false, or by default when memory would not suffice. */
+  readonly vaeTiling?: boolean;
   /** Stops the run within a step; the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal;
 }

@@ -203,6 +203,13 @@ export class StableDiffusion implements AsyncDisposable {
     return promptTokens(this.#switch.base.conditioner, encodable);
   }
 
+  /** The end of the prompts that does not fit and is cut off; empty where all does. */
+  cutOff({ prompt, negativePrompt = "", ...options }: Settings): string {
+    const cut = [prompt, negativePrompt].flatMap((text) => this.tokens(text, options))
+      .filter(({ isCut }) => isCut);
+    return cut.map(({ text }) => text.replace("</w>", " ")).join("").trim();
+  }
+
   /** The noise N(0, I) that a run with these settings begins in, from their own generator. */
   startingNoise(settings: Settings): Latents {
     const size = this.#latentSize(settings);
@@ -212,7 +219,10 @@ export class StableDiffusion implements AsyncDisposable {
 
   /** Decodes latents into a picture; with `settings`, these are written into its file. */
   async decode(latents: Latents, settings?: Settings): Promise<Image> {
-    const image = await this.#autoencoder.decode(latents, settings?.signal);
+    const image = await this.#autoencoder.decode(latents, {
+      tiling: settings?.vaeTiling,
+      signal: settings?.signal,
+    });
     if (settings) image.text.parameters = parametersText(settings, this.#parts.path);
     return image;
   }

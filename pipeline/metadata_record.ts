@@ -85,8 +85,9 @@ function storable(
   omitted: string[],
 ): unknown {
   if (value instanceof Image) {
-    const { width, height } = value;
-    const sha256 = createHash("sha256").update(value.data).digest("hex");
+    const { width, height, data } = value;
+    const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+    const sha256 = createHash("sha256").update(bytes).digest("hex");
     pictures[path] = { width, height, sha256 };
     return undefined;
   }

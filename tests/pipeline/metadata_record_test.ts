@@ -125,7 +125,7 @@ Deno.test("recordText names pictures that went in, and options that it cannot st
     signal: AbortSignal.timeout(1),
   });
   const meta = readMetadata({ latent: recordText(settings, FACTS) })!;
-  const sha256 = createHash("sha256").update(image.data).digest("hex");
+  const sha256 = createHash("sha256").update(Uint8Array.from(image.data)).digest("hex");
   assert.deepEqual(meta.record?.pictures, { image: { width: 2, height: 2, sha256 } });
   assert.deepEqual(meta.record?.omitted, ["noise"]);
   assert.match(meta.warnings[0]!, /a picture as "image" \(2 x 2.*give it again/);

@@ -41,6 +41,9 @@ export {
 } from "./pipeline/animation.ts";
 export { openWhole, type WholeFile } from "./pipeline/image_save.ts";
 export { Image } from "./pipeline/image.ts";
+export type { PromptToken } from "./pipeline/prompt_tokens.ts";
+export type { PromptSyntax } from "./pipeline/prompt_syntax.ts";
+export type { LongPrompt } from "./pipeline/prompt_windows.ts";
 export type { Control } from "./pipeline/control_nets.ts";
 export type { OpenModelOptions } from "./pipeline/open_model.ts";
 export { DownloadError } from "./pipeline/hub_download.ts";

@@ -27,6 +27,12 @@ export interface StageEvent {
   readonly picture?: number;
 }
 
+/** Something that the picture is drawn in spite of, such as a prompt that was cut off. */
+export interface WarningEvent {
+  readonly event: "warning";
+  readonly message: string;
+}
+
 /** One call of the U-Net has been made. */
 export interface StepEvent {
   readonly event: "step";
@@ -97,6 +103,7 @@ export interface DoneEvent {
 export type RunEvent =
   | StartEvent
   | StageEvent
+  | WarningEvent
   | StepEvent
   | PreviewEvent
   | ImageEvent

@@ -25,6 +25,7 @@ import { type LineFlags, readPromptLine } from "./prompt_line.ts";
 import { type PromptLine, promptsOf } from "./prompts.ts";
 import { kindOf, messageOf, reportedRun, type Tally } from "./reported_run.ts";
 import { type Reporter, reporterOf } from "./reporter.ts";
+import { printTokens } from "./tokens.ts";
 
 const { json, quiet, verbose, help, ...PICTURE_FLAGS } = GENERATE_FLAGS;
 
@@ -34,6 +35,7 @@ export const GENERATE_COMMAND_FLAGS = {
   prompts: { kind: "text", value: "FILE", help: "prompts or JSON objects, one a line; or -" },
   timeout: { kind: "number", value: "SECONDS", range: [0, 1e6], help: "limit for each picture" },
   ...PREVIEW_FLAGS,
+  tokens: { kind: "switch", help: "print the prompt's tokens with their weights, draw nothing" },
   json,
   quiet,
   verbose,
@@ -86,6 +88,11 @@ export async function generate(args: readonly string[]): Promise<number> {
       let job: Job | undefined;
       try {
         job = await jobOf(common, line);
+        if (flags.tokens) {
+          printTokens(sd, sd.settings({ ...job.options, seed: job.seed }), flags);
+          tally.pictures++;
+          continue;
+        }
         await drawJob(run, job);
       } catch (error) {
         // What a line asks for is its own mistake; what happens while drawing may be everyone's.
@@ -174,8 +181,10 @@ async function drawAndSave(
   line: number | undefined,
 ): Promise<void> {
   const { prompt, seed } = options, picture = tally.pictures;
-  const began = performance.now();
-  const image = await draw(sd, sd.settings(options), { picture, reporter, preview });
+  const began = performance.now(), settings = sd.settings(options);
+  const cut = sd.cutOff(settings);
+  if (cut !== "") reporter.warning(`the prompt is too long; cut off: ${JSON.stringify(cut)}`);
+  const image = await draw(sd, settings, { picture, reporter, preview });
   const path = await output.save(image, { index: picture, seed, prompt });
   tally.pictures++;
   const { width, height } = image, seconds = milliseconds((performance.now() - began) / 1000);

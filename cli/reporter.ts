@@ -22,6 +22,8 @@ import { type Progress, progressTo } from "./progress.ts";
 export interface Reporter {
   start(run: Omit<StartEvent, "event">): void;
   stage(name: string, picture?: number): void;
+  /** Something that the picture is drawn in spite of. */
+  warning(message: string): void;
   step(at: Omit<StepEvent, "event">): void;
   /** How a picture looks by now; `image` is coarse until `step` is "last". */
   preview(at: { picture: number; step: number | "last" }, image: Image): Promise<void>;
@@ -53,6 +55,7 @@ function peopleReporter(progress: Progress, draft: Draft | undefined): Reporter 
   return {
     start: (run) => pictures = run.pictures,
     stage: (name) => progress.stage(name),
+    warning: (message) => progress.line(`latent: ${message}`),
     step({ picture, step, steps }) {
       const which = pictures !== undefined && pictures > 1 ? `${picture + 1}/${pictures} ` : "";
       progress.step(`${which}denoising`, step, steps);
@@ -80,6 +83,7 @@ function jsonReporter(to: "standard output" | "standard error"): Reporter {
     start: (run) => write({ event: "start", ...run }),
     stage: (name, picture) =>
       write({ event: "stage", name, ...(picture === undefined ? {} : { picture }) }),
+    warning: (message) => write({ event: "warning", message }),
     step: (at) => write({ event: "step", ...at }),
     async preview({ picture, step }, image) {
       if (step === "last") return;

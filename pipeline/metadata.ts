@@ -135,14 +135,12 @@ function readOwn(
   };
 }
 
-/** Says so if this program does not have the scheduler or its schedule. */
-function schedulerWarnings({ scheduler, sigmaSchedule, record }: Metadata): string[] {
-  if (scheduler === undefined || record) return [];
+/** Says so if this program does not have the scheduler, or not with what is said of it. */
+function schedulerWarnings(meta: Metadata): string[] {
+  if (meta.scheduler === undefined || meta.record) return [];
   try {
-    const { ignored } = schedulerOf(scheduler, sigmaSchedule);
-    return ignored === undefined
-      ? []
-      : [`the schedule "${ignored}" is not known: the scheduler's own is used`];
+    const { name, ignored } = schedulerOf(meta.scheduler, meta);
+    return ignored.map((what) => `${what} is not known or not possible with ${name}, and left out`);
   } catch (error) {
     return [(error as Error).message];
   }

@@ -33,11 +33,11 @@ const SAME_GRAMMAR: readonly MetadataSource[] = ["a1111", "stable-diffusion.cpp"
 
 function foreignOptions(meta: Metadata, changes: Partial<GenerateOptions>): GenerateOptions {
   const { prompt, negativePrompt, seed, steps, guidanceScale, guidanceRescale } = meta;
-  const { width, height, clipSkip, rng, eta } = meta;
+  const { width, height, clipSkip, rng } = meta;
   const named = meta.scheduler === undefined || changes.scheduler !== undefined
     ? undefined
-    : schedulerOf(meta.scheduler, meta.sigmaSchedule);
-  const schedulerOptions = { ...named?.overrides, ...(eta !== undefined && { eta }) };
+    : schedulerOf(meta.scheduler, meta);
+  const schedulerOptions = named?.overrides ?? {};
   const said = {
     negativePrompt: negativePrompt === "" ? undefined : negativePrompt,
     seed,

@@ -29,9 +29,9 @@ const SAMPLERS: Readonly<Record<string, string>> = {
   UniPCMultistepScheduler: "UniPC",
 };
 
-/** What A1111 calls the sigma schedules; "trained" is its "Automatic". */
+/** What A1111 calls the sigma schedules; its "Automatic" would take one for each sampler. */
 const SCHEDULES: Readonly<Partial<Record<SigmaSchedule, string>>> = {
-  trained: "Automatic",
+  trained: "Uniform",
   karras: "Karras",
   exponential: "Exponential",
   polyexponential: "Polyexponential",

@@ -98,7 +98,7 @@ Deno.test("readMetadata reads stable-diffusion.cpp's text", () => {
   assert.deepEqual([meta.width, meta.height, meta.seed, meta.eta], [512, 768, 42, 0]);
   const options = optionsFromMetadata(meta);
   assert.equal(options.scheduler, "EulerAncestralDiscreteScheduler");
-  assert.deepEqual(options.schedulerOptions, { eta: 0 });
+  assert.equal(options.schedulerOptions, undefined, "it writes eta 0 for ancestral ones, too");
   assert.equal(options.rng, "cuda");
 });
 
@@ -345,8 +345,15 @@ Deno.test("readMetadata says which scheduler or schedule it does not know", () =
   assert.throws(() => optionsFromMetadata(unknown), /RangeError.*Eulerish/);
   assert.equal(optionsFromMetadata(unknown, { scheduler: "euler" }).scheduler, "euler");
   const schedule = read({ parameters: line("Euler, Schedule type: Bong Tangent") });
-  assert.match(schedule.warnings.join(), /schedule "Bong Tangent" is not known/);
+  assert.match(schedule.warnings.join(), /the schedule "Bong Tangent" is not known/);
   assert.equal(optionsFromMetadata(schedule).scheduler, "EulerDiscreteScheduler");
+  const uniform = read({ parameters: line("Euler, Schedule type: Uniform") });
+  assert.deepEqual(optionsFromMetadata(uniform).schedulerOptions, { sigmaSchedule: "trained" });
+  const unfit = read({ parameters: line("LCM, Schedule type: Karras, Eta: 0.5") });
+  assert.match(unfit.warnings.join(), /"Karras".*possible with LCMScheduler.*eta 0.5/);
+  assert.equal(optionsFromMetadata(unfit).schedulerOptions, undefined);
+  const eta = read({ parameters: line("DDIM, Schedule type: Automatic, Eta: 0.5") });
+  assert.deepEqual([eta.warnings, optionsFromMetadata(eta).schedulerOptions], [[], { eta: 0.5 }]);
 });
 
 Deno.test("readMetadata takes the size from the picture where the text has none", () => {

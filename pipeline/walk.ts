@@ -6,7 +6,8 @@
 
 import { createHash } from "node:crypto";
 import { Image } from "./image.ts";
-import type { GenerateOptions } from "./options.ts";
+import { type GenerateOptions, OptionError } from "./options.ts";
+import { readPrompt } from "./prompt_syntax.ts";
 import type { Settings, StableDiffusion } from "./stable_diffusion.ts";
 import type { Conditioning } from "./text_conditioning.ts";
 import { mixConditioning, mixNoise } from "./walk_mixing.ts";
@@ -70,8 +71,12 @@ export class Walk {
     options: InterpolateOptions,
     draw: (settings: Settings) => Promise<Image>,
   ): Promise<Walk> {
-    const route = routeOf(options), walk = new Walk(sd, route);
-    sd.settings(walk.#options(0));
+    const asked = routeOf(options);
+    const route = {
+      ...asked,
+      prompts: asked.prompts.map((prompt) => stopPrompt(sd, asked, prompt)),
+    };
+    const walk = new Walk(sd, route);
     if (route.pilots !== undefined && walk.#legs > 0) {
       const pilot = async (t: number) => await draw(await walk.#settingsAt(t));
       walk.#pace = await measurePace(pilot, { legs: walk.#legs, pilots: route.pilots });
@@ -122,12 +127,12 @@ export class Walk {
     };
   }
 
-  /** The prompt as it is told: both ends and their shares, where it lies between. */
+  /** The prompt as it is told: both ends and how far it has come, where it lies between. */
   #describe(t: number, prompts: readonly string[]): string {
     const { from, to, share } = legAt(t, prompts.length, this.#route.loop);
     if (share === 0 || prompts[from] === prompts[to]) return prompts[from]!;
     if (share === 1) return prompts[to]!;
-    return `${prompts[from]} [${(1 - share).toFixed(3)}] ${prompts[to]} [${share.toFixed(3)}]`;
+    return `${prompts[from]} → ${prompts[to]}, ${(100 * share).toFixed(1)} %`;
   }
 
   async #conditioning(t: number, settings: Settings): Promise<Conditioning> {
@@ -174,6 +179,17 @@ export class Walk {
       return typeof value === "bigint" ? String(value) : value;
     });
   }
+}
+
+/** A prompt with its wildcards chosen, by the walk's first seed. */
+function stopPrompt(sd: Walker, { common, seeds }: Route, text: string): string {
+  const { prompt, promptSyntax } = sd.settings({ ...common, prompt: text, seed: seeds[0]! });
+  if (readPrompt(prompt, promptSyntax, 1).loras.length === 0) return prompt;
+  throw new OptionError(
+    "prompts",
+    `Cannot interpolate to ${JSON.stringify(prompt)}: a LoRA in a prompt is all there or not at ` +
+      "all. Open the model with it instead.",
+  );
 }
 
 /** Names a picture by its pixels. */

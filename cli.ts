@@ -7,25 +7,43 @@
  */
 
 import manifest from "./deno.json" with { type: "json" };
-import { nearest, UsageError } from "./cli/flags.ts";
+import { type FlagTable, nearest, UsageError } from "./cli/flags.ts";
 import { exitCodeOf, lineOf } from "./cli/failure.ts";
 
 /** A command: returns the exit code. */
 type Command = (args: readonly string[]) => Promise<number>;
 
+/** What is known of a command without loading it. */
+interface Entry {
+  readonly about: string;
+  readonly load: () => Promise<Command>;
+  /** Its flags, for completion. */
+  readonly flags?: () => Promise<FlagTable>;
+}
+
 /** Commands by name, loaded when asked for, so that `--help` loads nothing else. */
-const COMMANDS: Readonly<Record<string, { about: string; load: () => Promise<Command> }>> = {
+const COMMANDS: Readonly<Record<string, Entry>> = {
   generate: {
     about: "draw pictures from a prompt",
     load: async () => (await import("./cli/generate.ts")).generate,
+    flags: async () => (await import("./cli/generate.ts")).GENERATE_COMMAND_FLAGS,
   },
   interpolate: {
     about: "draw the way from one prompt and seed to others",
     load: async () => (await import("./cli/interpolate.ts")).interpolate,
+    flags: async () => (await import("./cli/interpolate_flags.ts")).INTERPOLATE_FLAGS,
+  },
+  explain: {
+    about: "run the ideas of Stable Diffusion and look at them",
+    load: async () => (await import("./cli/explain.ts")).explain,
   },
   export: {
     about: "write a model's networks as ONNX files",
     load: async () => (await import("./cli/export.ts")).exportModel,
+  },
+  completions: {
+    about: "what a shell needs to complete all this",
+    load: async () => (await import("./cli/completions.ts")).completionsOf(COMMANDS),
   },
 };
 

@@ -16,7 +16,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   pipeline: ["ffi", "graph", "models", "schedulers", "weights"],
   training: ["ffi", "graph", "models", "pipeline", "schedulers", "weights"],
   explain: ["ffi", "graph", "models", "pipeline", "schedulers", "training", "weights"],
-  cli: ["mod.ts", "deno.json"],
+  cli: ["mod.ts", "deno.json", "explain", "training"],
 };
 
 interface Import {

@@ -1,0 +1,161 @@
+/**
+ * `latent explain`: the ideas of Stable Diffusion as experiments that run on the spot.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+
+import {
+  openLaboratory,
+  type PageLinks,
+  plotDrawer,
+  renderHtml,
+  renderIndex,
+  renderJson,
+  renderText,
+  type Report,
+  TOPICS,
+} from "../explain/mod.ts";
+import {
+  type FlagTable,
+  type FlagValues,
+  helpOf,
+  nearest,
+  parseFlags,
+  UsageError,
+} from "./flags.ts";
+import { GENERATE_FLAGS, openOptionsOf } from "./generate_flags.ts";
+import { withInterrupt } from "./interrupt.ts";
+import { progressTo } from "./progress.ts";
+
+const { model, config, variant, lora, provider, quiet, verbose, help, prompt, seed, json } =
+  GENERATE_FLAGS;
+
+const EXPLAIN_FLAGS = {
+  model,
+  config,
+  variant,
+  lora,
+  provider,
+  prompt,
+  seed,
+  html: { kind: "text", value: "PATH", help: "a page, or with --all a folder with the course" },
+  all: { kind: "switch", help: "every topic" },
+  json,
+  quiet,
+  verbose,
+  help,
+} as const satisfies FlagTable;
+
+const HELP = `Usage: latent explain [TOPIC] [FILE] [FLAGS]
+
+Runs an experiment on the embedded model, or on yours with --model, and shows what came of it.
+Exits with 1 if what it says turns out wrong. Without a topic: the list.
+
+  latent explain guidance
+  latent explain schedulers --html schedulers.html
+  latent explain --all --html course/
+
+`;
+
+/** Runs `latent explain`. */
+export async function explain(args: readonly string[]): Promise<number> {
+  const { flags, positionals } = parseFlags(EXPLAIN_FLAGS, args);
+  if (flags.help) {
+    console.log(HELP + helpOf(EXPLAIN_FLAGS));
+    return 0;
+  }
+  const [name, subject] = positionals;
+  if (name === undefined && !flags.all) {
+    console.log(list());
+    return 0;
+  }
+  const names = flags.all
+    ? Object.keys(TOPICS).filter((t) => !TOPICS[t]!.needsSubject)
+    : [known(name!)];
+  if (flags.all && flags.html === undefined) throw new UsageError("--all needs --html FOLDER.");
+  return await withInterrupt(async (signal) => {
+    const progress = progressTo({ quiet: flags.quiet ?? false });
+    await using laboratory = await openLaboratory(flags.model, {
+      open: openOptionsOf(flags),
+      seed: flags.seed ?? 1n,
+      signal,
+      progress: (what) => progress.stage(what),
+      ...(flags.prompt !== undefined && { prompt: flags.prompt }),
+      ...(subject !== undefined && { subject }),
+    });
+    const reports: Report[] = [];
+    for (const topic of names) {
+      progress.stage(`explaining ${topic}`);
+      reports.push(await (await TOPICS[topic]!.load()).run(laboratory));
+    }
+    progress.end();
+    await show(reports, flags);
+    return reports.every(({ claims }) => claims.every(({ holds }) => holds)) ? 0 : 1;
+  });
+}
+
+function list(): string {
+  const width = Math.max(...Object.keys(TOPICS).map((name) => name.length)) + 2;
+  const lines = Object.entries(TOPICS).map(([name, { about }]) =>
+    `  ${name.padEnd(width)}${about}`
+  );
+  return `Topics of latent explain:\n\n${lines.join("\n")}\n`;
+}
+
+function known(name: string): string {
+  if (Object.hasOwn(TOPICS, name)) return name;
+  const near = nearest(name, Object.keys(TOPICS));
+  const hint = near.length > 0 ? ` Did you mean ${near.join(" or ")}?` : " See latent explain.";
+  throw new UsageError(`Unknown topic ${JSON.stringify(name)}.${hint}`);
+}
+
+/** Writes the reports where the flags say. */
+async function show(
+  reports: readonly Report[],
+  flags: FlagValues<typeof EXPLAIN_FLAGS>,
+): Promise<void> {
+  if (flags.json) {
+    for (const report of reports) console.log(await renderJson(report));
+    return;
+  }
+  if (flags.html !== undefined) {
+    await writePages(reports, flags.html, flags.all ?? false);
+    return;
+  }
+  const color = Deno.stdout.isTerminal() && !Deno.noColor;
+  for (const report of reports) console.log(renderText(report, { color, columns: columns() }));
+}
+
+async function writePages(reports: readonly Report[], path: string, all: boolean): Promise<void> {
+  const draw = await plotDrawer();
+  if (!all) {
+    await Deno.writeTextFile(path, await renderHtml(reports[0]!, draw));
+    return;
+  }
+  await Deno.mkdir(path, { recursive: true });
+  const pages = reports.map(({ topic, title }) => ({
+    file: `${topic}.html`,
+    title,
+    about: TOPICS[topic]!.about,
+  }));
+  for (const [i, report] of reports.entries()) {
+    const before = pages[i - 1], after = pages[i + 1];
+    const links: PageLinks = {
+      index: "index.html",
+      ...(before && { before: [before.file, before.title] as const }),
+      ...(after && { after: [after.file, after.title] as const }),
+    };
+    await Deno.writeTextFile(join(path, pages[i]!.file), await renderHtml(report, draw, links));
+  }
+  await Deno.writeTextFile(join(path, "index.html"), renderIndex(pages));
+}
+
+function columns(): number {
+  try {
+    return Deno.consoleSize().columns;
+  } catch {
+    return 80;
+  }
+}

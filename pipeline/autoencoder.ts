@@ -99,6 +99,25 @@ export class Autoencoder implements Disposable {
     noise: Float32Array,
     signal?: AbortSignal,
   ): Promise<Float32Array> {
+    const { height, width } = size;
+    const moments = await this.#moments(pixels, size, signal);
+    return latentsFromMoments(this.parts.vae.config, moments, { batch: 1, height, width }, noise);
+  }
+
+  /** The mean of the posterior as the encoder has it, not scaled: what InstructPix2Pix sees. */
+  async encodeMean(
+    pixels: Float32Array,
+    size: LatentSize,
+    signal?: AbortSignal,
+  ): Promise<Float32Array> {
+    return (await this.#moments(pixels, size, signal)).mean;
+  }
+
+  async #moments(
+    pixels: Float32Array,
+    size: LatentSize,
+    signal: AbortSignal | undefined,
+  ): Promise<{ mean: Float32Array; logvar: Float32Array }> {
     const { config, weights } = this.parts.vae;
     const { height, width } = size, shape = { batch: 1, height, width };
     const session = await this.#encoders.get(
@@ -113,8 +132,10 @@ export class Autoencoder implements Disposable {
     ]);
     const outputs = await session.run({ image: input }, signal ? { signal } : {});
     using mean = outputs.mean!, logvar = outputs.logvar!;
-    const moments = { mean: mean.data as Float32Array, logvar: logvar.data as Float32Array };
-    return latentsFromMoments(config, moments, shape, noise);
+    return {
+      mean: (mean.data as Float32Array).slice(),
+      logvar: (logvar.data as Float32Array).slice(),
+    };
   }
 
   /** Releases the sessions. */

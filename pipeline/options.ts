@@ -7,7 +7,11 @@
 import type { Control } from "./control_nets.ts";
 import type { GuidanceKind } from "./guide.ts";
 import type { RandomKind } from "./random_source.ts";
+import { checkHires, type Hires } from "./hires.ts";
 import type { Image } from "./image.ts";
+import type { Extension } from "./outpaint.ts";
+import type { FreeU } from "../models/unet_variant.ts";
+import type { Latents } from "./autoencoder.ts";
 import { LONG_PROMPTS, type LongPrompt } from "./prompt_windows.ts";
 import { PROMPT_SYNTAXES, type PromptSyntax } from "./prompt_syntax.ts";
 import type { Conditioning } from "./text_conditioning.ts";
@@ -56,6 +60,39 @@ export interface GenerateOptions {
   readonly strength?: number;
   /** Inpainting: bright where `image` is painted anew. */
   readonly mask?: Image;
+  /** Inpainting: softens the mask's edge by so many pixels (a Gaussian's radius). Default 0. */
+  readonly maskBlur?: number;
+  /**
+   * Inpainting: paints the masked area alone, with so many pixels around it, at the full size of
+   * the run, and puts it back into the picture. Default: the whole picture.
+   */
+  readonly maskedPadding?: number;
+  /** Inpainting: puts the original's pixels back where nothing was painted. Default false. */
+  readonly pasteBack?: boolean;
+  /** Outpainting: grows the canvas of `image` by so many pixels a side, which are painted. */
+  readonly extend?: Extension;
+  /** Clean latents to begin in, in place of `image`: loops of noising and denoising. */
+  readonly latents?: Latents;
+  /** Depth models: bright where it is near; any size. */
+  readonly depth?: Image;
+  /** InstructPix2Pix models: how closely `image` is followed. Default 1.5. */
+  readonly imageGuidanceScale?: number;
+  /** Another seed to move the starting noise towards, as A1111's variations. */
+  readonly variationSeed?: number | bigint;
+  /** How far, 0 to 1. Default 0. */
+  readonly variationStrength?: number;
+  /** Hires fix: a second pass at a larger size. */
+  readonly hires?: Hires;
+  /** FreeU's factors (arXiv:2309.11497). Default: the network as trained. */
+  readonly freeU?: FreeU;
+  /** Perturbed-attention guidance (arXiv:2403.17377): its scale; 3 is usual. Default 0. */
+  readonly perturbedAttentionScale?: number;
+  /** Where it acts: names of the U-Net's parts. Default `mid_block`. */
+  readonly perturbedAttentionLayers?: readonly string[];
+  /** Skip-layer guidance: keeps away from the prediction without some layers. Default 0. */
+  readonly skipLayerScale?: number;
+  /** Transformers that are left out. Default `mid_block`. */
+  readonly skippedLayers?: readonly string[];
   /** What each of the model's ControlNets is shown, in their order. */
   readonly controls?: readonly Control[];
   /** An encoded prompt in place of `prompt`, such as a mixture of two. */
@@ -155,8 +192,23 @@ export function checkOptions(options: GenerateOptions): void {
   if (options.mask && !options.image) {
     throw new OptionError("mask", "Cannot generate: a mask needs the image that it is over.");
   }
-  if (options.strength !== undefined && !options.image) {
+  if (options.strength !== undefined && !options.image && !options.latents) {
     throw new OptionError("strength", "Cannot generate: strength needs the image to begin in.");
+  }
+  requireNumber("maskBlur", options.maskBlur ?? 0, 0, 1000);
+  if (options.maskedPadding !== undefined) {
+    requireInteger("maskedPadding", options.maskedPadding, 0);
+  }
+  requireNumber("variationStrength", options.variationStrength ?? 0, 0, 1);
+  requireNumber("imageGuidanceScale", options.imageGuidanceScale ?? 1.5, 0);
+  requireNumber("perturbedAttentionScale", options.perturbedAttentionScale ?? 0);
+  requireNumber("skipLayerScale", options.skipLayerScale ?? 0);
+  if (options.hires) checkHires(options.hires);
+  if (options.hires && options.mask) {
+    throw new OptionError("hires", "Cannot generate: hires draws whole pictures, without a mask.");
+  }
+  if (options.extend && !options.image) {
+    throw new OptionError("extend", "Cannot generate: extending needs the image to extend.");
   }
   requireNumber("strength", options.strength ?? 1, 0, 1);
   if (options.width !== undefined) requireInteger("width", options.width, 1);

@@ -12,6 +12,8 @@ const PIPELINES: Readonly<Record<string, "sd" | "sdxl">> = {
   StableDiffusionPipeline: "sd",
   StableDiffusionImg2ImgPipeline: "sd",
   StableDiffusionInpaintPipeline: "sd",
+  StableDiffusionDepth2ImgPipeline: "sd",
+  StableDiffusionInstructPix2PixPipeline: "sd",
   LatentConsistencyModelPipeline: "sd",
   StableDiffusionXLPipeline: "sdxl",
   StableDiffusionXLImg2ImgPipeline: "sdxl",

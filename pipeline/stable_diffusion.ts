@@ -10,11 +10,10 @@ import { schedulerFromConfig } from "../schedulers/scheduler.ts";
 import { denoise, type DenoisingStep } from "../schedulers/denoise.ts";
 import type { Plan, Stage } from "../schedulers/plan.ts";
 import { noiseSource } from "../schedulers/noise_source.ts";
-import type { NormalSource } from "../schedulers/random/normal_source.ts";
 import { randomSource } from "./random_source.ts";
-import { guideOf } from "./guide.ts";
+import { editGuide, guideOf } from "./guide.ts";
+import { denoiseHires } from "./hires.ts";
 import { Autoencoder, type Latents, type LatentSize } from "./autoencoder.ts";
-import { fromImage, fromNoise, fromPainting, type StartingPoint } from "./starting_point.ts";
 import { type ExportedNetwork, exportOnnx, type ExportOptions } from "./export_onnx.ts";
 import { openControlNet } from "./control_nets.ts";
 import { addEmbeddings, type LearnedTokens } from "./embeddings.ts";
@@ -38,6 +37,8 @@ import { encodePrompts } from "./prompt_conditions.ts";
 import { LoraSwitch, PromptedNetworks } from "./prompt_loras.ts";
 import { type ParsedPrompt, readPrompt, sectionsOf, usesGrammar } from "./prompt_syntax.ts";
 import { type PromptToken, promptTokens } from "./prompt_tokens.ts";
+import { extendCanvas } from "./outpaint.ts";
+import { checkChannels, paintingOf, startRun, unetKind, variation } from "./run_start.ts";
 import { expandWildcards, wildcardLines } from "./prompt_wildcards.ts";
 import { SessionBuilder } from "./session_builder.ts";
 import type { Conditioning, EncodablePrompt } from "./text_conditioning.ts";
@@ -82,6 +83,8 @@ export class StableDiffusion implements AsyncDisposable {
   readonly #controlNets: number;
   readonly #switch: LoraSwitch;
   readonly #autoencoder: Autoencoder;
+  /** Execution providers in order of preference. */
+  readonly providers: readonly Provider[];
 
   private constructor(
     parts: ModelParts,
@@ -95,6 +98,7 @@ export class StableDiffusion implements AsyncDisposable {
     const base = new PromptedNetworks(parts, learned, controlNets, builder);
     this.#switch = new LoraSwitch(base, loraFolder);
     this.#autoencoder = new Autoencoder(parts, builder);
+    this.providers = builder.options.providers;
   }
 
   /**
@@ -131,14 +135,25 @@ export class StableDiffusion implements AsyncDisposable {
    */
   async *denoise(options: GenerateOptions): AsyncGenerator<Step, void, void> {
     const settings = this.settings(options);
+    if (settings.hires) {
+      yield* denoiseHires(this, settings, settings.hires, this.#parts.vae.config.factor);
+      return;
+    }
     const { seed, signal, rng = "cpu" } = settings;
     const plan = this.plan(settings);
     const size = this.#latentSize(settings);
     const normal = randomSource(rng, seed);
-    const { latents, beside, keep } = await this.#start(settings, { plan, size, noise: normal });
+    const { latents, keep, ...beside } = await startRun(this.#parts, settings, {
+      plan,
+      size,
+      noise: normal,
+      vary: variation(settings, size),
+      autoencoder: this.#autoencoder,
+      signal,
+    });
 
     const { networks, prompt } = await this.#prompt(settings, plan);
-    using run = networks.predictor.prepare({ ...prompt, beside }, size, signal);
+    using run = networks.predictor.prepare({ ...prompt, ...beside }, size, signal);
     const count = plan.stages.length;
     const predict = (input: Float32Array, stage: Stage, index: number) =>
       run.predict(input, { stage, index, count });
@@ -214,15 +229,17 @@ export class StableDiffusion implements AsyncDisposable {
   startingNoise(settings: Settings): Latents {
     const size = this.#latentSize(settings);
     const count = size.channels * size.height * size.width;
-    return { ...size, data: randomSource(settings.rng ?? "cpu", settings.seed).normal(count) };
+    const noise = randomSource(settings.rng ?? "cpu", settings.seed).normal(count);
+    return { ...size, data: variation(settings, size)?.(noise) ?? noise };
   }
 
   /** Decodes latents into a picture; with `settings`, these are written into its file. */
   async decode(latents: Latents, settings?: Settings): Promise<Image> {
-    const image = await this.#autoencoder.decode(latents, {
+    const decoded = await this.#autoencoder.decode(latents, {
       tiling: settings?.vaeTiling,
       signal: settings?.signal,
     });
+    const image = settings ? paintingOf(settings)?.finish(decoded) ?? decoded : decoded;
     if (settings) image.text.parameters = parametersText(settings, this.#parts.path);
     return image;
   }
@@ -233,9 +250,11 @@ export class StableDiffusion implements AsyncDisposable {
    * @throws {OptionError} for a scheduler that is not known, or that cannot do what is asked.
    */
   plan(options: GenerateOptions): Plan {
-    const { scheduler, schedulerOptions, image, mask, strength } = this.settings(options);
-    const { steps, timesteps, sigmas } = this.settings(options);
-    const part = image ? strength ?? (mask ? 1 : 0.8) : undefined;
+    const settings = this.settings(options);
+    const { scheduler, schedulerOptions, image, latents, mask, strength } = settings;
+    const { steps, timesteps, sigmas } = settings;
+    const begins = (image || latents) && unetKind(this.#parts) !== "edit";
+    const part = begins ? strength ?? (mask ? 1 : 0.8) : undefined;
     return this.#refuse("scheduler", () => {
       const overrides = { ...schedulerOptions, scheduler };
       return schedulerFromConfig(this.#parts.schedulerConfig, overrides).plan({
@@ -246,8 +265,9 @@ export class StableDiffusion implements AsyncDisposable {
   }
 
   /** All options of one picture: checked, and with the defaults of the model's files. */
-  settings(options: GenerateOptions): Settings {
-    checkOptions(options);
+  settings(given: GenerateOptions): Settings {
+    checkOptions(given);
+    const options = extended(given);
     const { factor } = this.#parts.vae.config;
     const side = (this.#parts.unet.config.sampleSize ?? 64) * factor;
     const { image } = options, whole = (pixels: number) => pixels - pixels % factor;
@@ -272,7 +292,7 @@ export class StableDiffusion implements AsyncDisposable {
         `Cannot generate: ${option} must be a multiple of ${factor}; got ${settings[option]}.`,
       );
     }
-    this.#checkChannels(options);
+    checkChannels(this.#parts, options);
     if ((options.controls?.length ?? 0) !== this.#controlNets) {
       throw new OptionError(
         "controls",
@@ -288,41 +308,6 @@ export class StableDiffusion implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#switch[Symbol.dispose]();
     this.#autoencoder[Symbol.dispose]();
-  }
-
-  /** Whether the U-Net can take what the options give it. */
-  #checkChannels({ mask }: GenerateOptions): void {
-    const { inChannels } = this.#parts.unet.config, { latentChannels } = this.#parts.vae.config;
-    if (inChannels === latentChannels || (inChannels === 2 * latentChannels + 1 && mask)) return;
-    if (inChannels === 2 * latentChannels + 1) {
-      throw new OptionError(
-        "mask",
-        "Cannot generate: this model was trained for inpainting. Give an image and a mask.",
-      );
-    }
-    throw new OptionError(
-      "prompt",
-      `Cannot generate: this model's U-Net takes ${inChannels} channels, of which ` +
-        `${inChannels - latentChannels} are neither latents nor a mask.`,
-    );
-  }
-
-  /** Where the run begins, by what the options give. */
-  async #start(
-    settings: Settings,
-    run: { readonly plan: Plan; readonly size: LatentSize; readonly noise: NormalSource },
-  ): Promise<StartingPoint> {
-    const { image, mask, strength, width, height, signal } = settings;
-    const context = { ...run, autoencoder: this.#autoencoder, signal };
-    if (!image) return fromNoise(context, settings.noise);
-    const sized = image.withoutAlpha().resize(width, height);
-    if (!mask) return await fromImage(context, sized);
-    return await fromPainting(context, {
-      image: sized,
-      mask: mask.withoutAlpha().resize(width, height),
-      fromNothing: (strength ?? 1) === 1,
-      trainedForIt: this.#parts.unet.config.inChannels !== run.size.channels,
-    });
   }
 
   #latentSize({ width, height }: Settings): LatentSize {
@@ -345,8 +330,10 @@ export class StableDiffusion implements AsyncDisposable {
     const absent = settings.negativePrompt === undefined && this.#parts.index.zeroEmptyNegative;
     const negative: ParsedPrompt | "zero" = absent ? "zero" : read(settings.negativePrompt ?? "");
     const isGuided = scale > 1 || guidance === "cfg++" || isComposed;
+    const edits = unetKind(this.#parts) === "edit", imageScale = settings.imageGuidanceScale ?? 1.5;
     const against = [
       ...(isGuided && guidance === "perp-neg" ? [read("")] : []),
+      ...(isGuided && edits ? [negative] : []),
       ...(isGuided ? [negative] : []),
     ];
     const networks = await this.#switch.networks([positive, ...against].flatMap(lorasOf));
@@ -355,11 +342,14 @@ export class StableDiffusion implements AsyncDisposable {
     const { width, height, controls = [] } = settings;
     const prompt = {
       at: await encodePrompts({ positive, against }, encoding),
-      guide: this.#refuse("guidance", () => guideOf(guidance, scale, plan)),
+      guide: edits
+        ? editGuide(scale, imageScale)
+        : this.#refuse("guidance", () => guideOf(guidance, scale, plan)),
       rescale: settings.guidanceRescale,
       interval: settings.guidanceInterval,
       timeIds: [height, width, 0, 0, height, width],
       controls,
+      ...changesOf(settings),
     };
     return { networks, prompt };
   }
@@ -373,6 +363,31 @@ export class StableDiffusion implements AsyncDisposable {
       throw new OptionError(option, error.message, { cause: error });
     }
   }
+}
+
+/** The options with the canvas grown that they ask for. @throws {OptionError} */
+function extended({ extend, ...options }: GenerateOptions): GenerateOptions {
+  const { image, mask } = options;
+  if (!extend || !image) return options;
+  try {
+    return { ...options, ...extendCanvas(image, extend, mask) };
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new OptionError("extend", error.message, { cause: error });
+  }
+}
+
+/** How the U-Net is changed, and what guidance keeps away from by such changes. */
+function changesOf(settings: Settings): Pick<GuidedPrompt, "variant" | "perturbations"> {
+  const { freeU, perturbedAttentionScale: attention = 0, skipLayerScale: skip = 0 } = settings;
+  const { perturbedAttentionLayers = ["mid_block"], skippedLayers = ["mid_block"] } = settings;
+  return {
+    ...(freeU && { variant: { freeU } }),
+    perturbations: [
+      { variant: { identityAttention: perturbedAttentionLayers }, scale: attention },
+      { variant: { skippedLayers }, scale: skip },
+    ].filter(({ scale }) => scale !== 0),
+  };
 }
 
 /** The LoRAs that a prompt names; an encoded one names none. */

@@ -7,7 +7,8 @@
 
 import { addNoise, type Plan } from "../schedulers/plan.ts";
 import type { NormalSource } from "../schedulers/random/normal_source.ts";
-import type { Autoencoder, LatentSize } from "./autoencoder.ts";
+import type { Autoencoder, Latents, LatentSize } from "./autoencoder.ts";
+import { resizeLatents } from "./hires_latents.ts";
 import type { Image } from "./image.ts";
 
 /** Where a run begins, and what is kept on its way. */
@@ -16,34 +17,72 @@ export interface StartingPoint {
   readonly latents: Float32Array;
   /** Channels that the U-Net sees behind the latents at every call: inpainting models. */
   readonly beside?: Float32Array;
+  /** InstructPix2Pix: in their place where it looks away from the picture. */
+  readonly besideNothing?: Float32Array;
   /** Puts the kept part back into the latents after the call `index`, in place. */
   readonly keep?: (latents: Float32Array, index: number) => void;
 }
 
-/** What the three kinds of starting points have in common. */
-interface Run {
+/** What all starting points have in common. */
+export interface Run {
+  /** The rows of weights that are ahead. */
   readonly plan: Plan;
+  /** Of the latents. */
   readonly size: LatentSize;
+  /** The run's random numbers. */
   readonly noise: NormalSource;
+  /** Moves the starting noise towards another seed's. */
+  readonly vary?: ((noise: Float32Array) => Float32Array) | undefined;
+  /** Encodes what the run begins in. */
   readonly autoencoder: Autoencoder;
+  /** Stops the run. */
   readonly signal?: AbortSignal | undefined;
 }
 
 /** Begins in noise: N(0, I), drawn unless given, times the plan's initial scale. */
-export function fromNoise({ plan, size, noise }: Run, given?: Float32Array): StartingPoint {
-  const count = size.channels * size.height * size.width;
+export function fromNoise(run: Run, given?: Float32Array): StartingPoint {
+  const { plan, size } = run, count = size.channels * size.height * size.width;
   if (given && given.length !== count) {
     throw new RangeError(
       `Cannot begin in the noise given: it has ${given.length} numbers, expected ${count}.`,
     );
   }
-  return { latents: (given ?? noise.normal(count)).map((z) => z * plan.initialScale) };
+  return { latents: (given ?? firstNoise(run)).map((z) => z * plan.initialScale) };
 }
 
 /** Begins in `image`, of exactly the run's size, with the noise of the plan's first stage. */
 export async function fromImage(run: Run, image: Image): Promise<StartingPoint> {
   const clean = await encode(run, image.toTensor());
-  return { latents: addNoise(run.plan, 0, clean, run.noise.normal(clean.length)) };
+  return { latents: addNoise(run.plan, 0, clean, firstNoise(run)) };
+}
+
+/** Begins in clean latents, of exactly the run's size. */
+export function fromLatents(run: Run, { data, channels, height, width }: Latents): StartingPoint {
+  const { size } = run;
+  if (channels !== size.channels || height !== size.height || width !== size.width) {
+    throw new RangeError(
+      `Cannot begin in the latents given: got ${channels} x ${height} x ${width}, expected ` +
+        `${size.channels} x ${size.height} x ${size.width}.`,
+    );
+  }
+  return { latents: addNoise(run.plan, 0, data, firstNoise(run)) };
+}
+
+/** Begins in noise, with a picture beside it that is to be changed (arXiv:2211.09800). */
+export async function fromEdit(run: Run, image: Image): Promise<StartingPoint> {
+  const { size, autoencoder, signal } = run;
+  const beside = await autoencoder.encodeMean(image.toTensor(), size, signal);
+  return { ...fromNoise(run), beside, besideNothing: new Float32Array(beside.length) };
+}
+
+/** A depth map as the U-Net sees it: at the size of the latents, from -1 to 1. */
+export function depthChannel(depth: Image, { width, height }: LatentSize): Float32Array {
+  const gray = Float32Array.from(depth.toGray());
+  const map = { channels: 1, width: depth.width, height: depth.height, data: gray };
+  const { data } = resizeLatents(map, { width, height }, "bicubic");
+  const low = data.reduce((a, b) => Math.min(a, b)), high = data.reduce((a, b) => Math.max(a, b));
+  // A flat map says nothing: all is at one distance.
+  return data.map((value) => high > low ? (2 * (value - low)) / (high - low) - 1 : 0);
 }
 
 /** What is painted, and over what; both of exactly the run's size in pixels. */
@@ -59,11 +98,11 @@ export interface Painting {
 
 /** Begins in a picture whose masked part is painted anew. */
 export async function fromPainting(run: Run, painting: Painting): Promise<StartingPoint> {
-  const { plan, size, noise } = run;
+  const { plan, size } = run;
   const { image, mask, fromNothing, trainedForIt } = painting;
-  const pixels = image.toTensor(), count = size.channels * size.height * size.width;
+  const pixels = image.toTensor();
   const clean = trainedForIt && fromNothing ? undefined : await encode(run, pixels);
-  const z = noise.normal(count);
+  const z = firstNoise(run);
   const latents = fromNothing
     ? z.map((value) => value * plan.initialScale)
     : addNoise(plan, 0, clean!, z);
@@ -80,6 +119,11 @@ export async function fromPainting(run: Run, painting: Painting): Promise<Starti
       if (paint[i % paint.length] === 0) latents[i] = kept[i]!;
     }
   }
+}
+
+/** The noise that a run begins with. */
+function firstNoise({ size, noise, vary = (z) => z }: Run): Float32Array {
+  return vary(noise.normal(size.channels * size.height * size.width));
 }
 
 /** Pixels [3, height, width] with the masked ones gray: 0. */

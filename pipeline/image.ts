@@ -154,8 +154,8 @@ export class Image implements Pixels {
   /**
    * The bytes of a file with these pixels and {@linkcode text}.
    *
-   * A JPEG (`quality` 1 to 100, default 95) drops alpha, and keeps only the text `parameters`:
-   * throws a TypeError if there are others.
+   * A JPEG (`quality` 1 to 100, default 95) drops alpha, and has room for 64 kB in each text: throws
+   * a RangeError for longer ones.
    */
   encode(format: ImageFormat = "png", options: { quality?: number } = {}): Promise<Uint8Array> {
     return encodeImage(this, format, this.text, options.quality);

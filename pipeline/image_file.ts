@@ -41,7 +41,7 @@ const OTHERS: readonly (readonly [name: string, offset: number, magic: string])[
 export interface DecodedImage {
   /** 8 bits a sample. */
   readonly pixels: Pixels;
-  /** Texts by keyword: all of a PNG, a JPEG's user comment as `parameters`. */
+  /** Texts by keyword: all of a PNG; of a JPEG, what `encodeImage` put there. */
   readonly text: Record<string, string>;
 }
 
@@ -61,7 +61,8 @@ export async function decodeImage(bytes: Uint8Array, source: string): Promise<De
   if (bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff) {
     const header = jpegHeader(bytes, source);
     requireSize(header, source);
-    const text = header.comment === undefined ? {} : { parameters: header.comment };
+    const { comment, texts } = header;
+    const text = { ...(comment !== undefined && { parameters: comment }), ...texts };
     return { pixels: await decodeJpeg(bytes, source), text };
   }
   const start = Buffer.from(bytes.subarray(0, 16)).toString("latin1");
@@ -98,9 +99,11 @@ export function formatOf(path: string): ImageFormat {
 }
 
 /**
- * Encodes pixels with their texts. A PNG keeps any; a JPEG keeps `parameters`, as its user comment.
+ * Encodes pixels with their texts. A JPEG keeps `parameters` as its user comment and the
+ * others, in 64 kB each, as comments.
  *
- * `quality` is JPEG's, 1 to 100, default 95. Throws a TypeError for a text that the format cannot keep.
+ * `quality` is JPEG's, 1 to 100, default 95. Throws a TypeError or RangeError for a text that the
+ * format cannot keep.
  */
 export function encodeImage(
   pixels: Pixels,
@@ -109,18 +112,10 @@ export function encodeImage(
   quality?: number,
 ): Promise<Uint8Array> {
   if (format === "png") return encodePng(pixels, text);
-  const { parameters: comment, ...rest } = text;
-  const lost = Object.keys(rest);
-  if (lost.length > 0) {
-    return Promise.reject(
-      new TypeError(
-        `Cannot write a JPEG with the texts ${lost.join(", ")}: it keeps only "parameters". ` +
-          `Write a PNG, or delete them.`,
-      ),
-    );
-  }
+  const { parameters: comment, ...texts } = text;
   return encodeJpeg(pixels, {
     ...(quality === undefined ? {} : { quality }),
     ...(comment === undefined ? {} : { comment }),
+    texts,
   });
 }

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 import { ImageError } from "./image_error.ts";
-import { exifSegment, type JpegHeader, readJpegHeader } from "./jpeg_exif.ts";
+import { exifSegment, type JpegHeader, readJpegHeader, textSegment } from "./jpeg_exif.ts";
 import { renewTurboDecoder, turboDecoder } from "./jpeg_turbo.ts";
 import type { Pixels } from "./pixels.ts";
 
@@ -103,15 +103,17 @@ export interface JpegOptions {
   readonly quality?: number;
   /** Goes into EXIF's user comment. */
   readonly comment?: string;
+  /** Other texts by keyword, which go into comment segments. */
+  readonly texts?: Readonly<Record<string, string>>;
 }
 
 /**
  * Encodes pixels as a baseline JPEG with full colour resolution (4:4:4); alpha is dropped.
  *
- * Throws a RangeError for a quality outside 1 to 100 or a comment that is too long.
+ * Throws a RangeError for a quality outside 1 to 100 or a text that is too long.
  */
 export async function encodeJpeg(picture: Pixels, options: JpegOptions = {}): Promise<Uint8Array> {
-  const { quality = 95, comment } = options;
+  const { quality = 95, comment, texts = {} } = options;
   if (!(quality >= 1 && quality <= 100)) {
     throw new RangeError(`Cannot encode a JPEG: quality is 1 to 100; got ${quality}.`);
   }
@@ -124,7 +126,10 @@ export async function encodeJpeg(picture: Pixels, options: JpegOptions = {}): Pr
   }
   const { default: jpeg } = await import("npm:jpeg-js@0.4.4");
   const encoded = jpeg.encode({ width, height, data: rgba }, quality).data;
-  if (comment === undefined) return new Uint8Array(encoded);
-  const start = encoded.subarray(0, 2); // the start mark; EXIF comes right behind it
-  return new Uint8Array(Buffer.concat([start, exifSegment(comment), encoded.subarray(2)]));
+  const segments = [
+    ...(comment === undefined ? [] : [exifSegment(comment)]),
+    ...Object.entries(texts).map(([keyword, text]) => textSegment(keyword, text)),
+  ];
+  const start = encoded.subarray(0, 2); // the start mark; the texts come right behind it
+  return new Uint8Array(Buffer.concat([start, ...segments, encoded.subarray(2)]));
 }

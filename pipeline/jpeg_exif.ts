@@ -20,12 +20,15 @@ export interface JpegHeader {
   readonly orientation: number;
   /** EXIF's user comment, where A1111 and others keep the parameters. */
   readonly comment?: string;
+  /** Texts by keyword, of comment segments as {@linkcode textSegment} makes them. */
+  readonly texts: Readonly<Record<string, string>>;
 }
 
 /** Reads the segments up to the first scan; undefined if there is no frame header before it. */
 export function readJpegHeader(bytes: Uint8Array): JpegHeader | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let exif: { orientation: number; comment?: string } = { orientation: 1 };
+  const texts = new Map<string, string>();
   for (let at = 2; at + 4 <= bytes.length;) {
     if (bytes[at] !== 0xff) return undefined;
     const marker = bytes[at + 1]!;
@@ -35,15 +38,29 @@ export function readJpegHeader(bytes: Uint8Array): JpegHeader | undefined {
     }
     const end = at + 2 + view.getUint16(at + 2);
     if (marker === 0xda || end > bytes.length) return undefined;
+    if (marker === 0xfe) readText(bytes.subarray(at + 4, end), texts);
     if (marker === 0xe1) exif = { ...exif, ...readExif(bytes.subarray(at + 4, end)) };
     const isFrame = marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
     if (isFrame && end >= at + 10) {
       const height = view.getUint16(at + 5), width = view.getUint16(at + 7);
-      return { width, height, components: bytes[at + 9]!, ...exif };
+      return {
+        width,
+        height,
+        components: bytes[at + 9]!,
+        ...exif,
+        texts: Object.fromEntries(texts),
+      };
     }
     at = end;
   }
   return undefined;
+}
+
+/** A comment of the form that `textSegment` writes; other comments are left alone. */
+function readText(segment: Uint8Array, texts: Map<string, string>): void {
+  const [, keyword, text] =
+    /^([\x20-\x7e]{1,79})\0(.*)$/s.exec(new TextDecoder().decode(segment)) ?? [];
+  if (keyword !== undefined) texts.set(keyword, text!);
 }
 
 /** The entries of EXIF that matter here; damaged data counts as absent, as in Pillow. */
@@ -121,6 +138,33 @@ export function exifSegment(comment: string): Uint8Array {
   writeDirectory(out, 36, USER_COMMENT, UNDEFINED, length, 44);
   out.write("UNICODE\0", 54, "latin1");
   text.copy(out, 62);
+  return new Uint8Array(out);
+}
+
+/**
+ * A comment segment that holds a keyword, a zero byte, and a text in UTF-8.
+ *
+ * Throws a TypeError for a keyword that is not 1 to 79 ASCII characters, and a RangeError for a text
+ * that a segment cannot hold.
+ */
+export function textSegment(keyword: string, text: string): Uint8Array {
+  if (!/^[\x20-\x7e]{1,79}$/.test(keyword)) {
+    throw new TypeError(
+      `Cannot put a text into a JPEG: its keyword must be 1 to 79 ASCII characters; got ` +
+        `${JSON.stringify(keyword)}.`,
+    );
+  }
+  const content = Buffer.from(`${keyword}\0${text}`, "utf8");
+  if (content.length > LARGEST_SEGMENT) {
+    throw new RangeError(
+      `Cannot put the text ${JSON.stringify(keyword)} into a JPEG: it is too long; got ` +
+        `${content.length} bytes, expected ${LARGEST_SEGMENT} at most. Save a PNG, which has no limit.`,
+    );
+  }
+  const out = Buffer.alloc(4 + content.length);
+  out.writeUInt16BE(0xfffe, 0);
+  out.writeUInt16BE(2 + content.length, 2);
+  content.copy(out, 4);
   return new Uint8Array(out);
 }
 

@@ -128,12 +128,16 @@ Deno.test("Image.encode to PNG and load give the same pixels and texts", async (
   }
 });
 
-Deno.test("Image.encode to JPEG stays near, drops alpha and keeps the parameters", async () => {
+Deno.test("Image.encode to JPEG stays near, drops alpha and keeps the texts", async () => {
   const image = photo();
   image.text.parameters = "a café, 東京 🌅";
+  image.text.latent = '{"prompt": "東京\\n"}';
   const back = await Image.load(await image.encode("jpeg", { quality: 98 }));
   assert.ok(largestDifference(back.data, image.data) <= 8);
-  assert.deepEqual(back.text, { parameters: "a café, 東京 🌅" });
+  assert.deepEqual(back.text, {
+    parameters: "a café, 東京 🌅",
+    latent: '{"prompt": "東京\\n"}',
+  });
   const clear = new Image(2, 1, Uint8ClampedArray.of(9, 9, 9, 0, 9, 9, 9, 0));
   assert.equal((await Image.load(await clear.encode("jpeg"))).channels, 3);
 });
@@ -143,8 +147,12 @@ Deno.test("Image.encode to JPEG refuses what a JPEG cannot keep", async () => {
   await assert.rejects(image.encode("jpeg", { quality: 0 }), /RangeError.*got 0/);
   image.text.parameters = "x".repeat(40_000);
   await assert.rejects(image.encode("jpeg"), /RangeError.*too long/);
-  image.text.workflow = "{}";
-  await assert.rejects(image.encode("jpeg"), /TypeError.*workflow/);
+  image.text.parameters = "short";
+  image.text.workflow = "ä".repeat(40_000);
+  await assert.rejects(image.encode("jpeg"), /RangeError.*"workflow".*too long/);
+  delete image.text.workflow;
+  image.text["東"] = "x";
+  await assert.rejects(image.encode("jpeg"), /TypeError.*ASCII/);
 });
 
 Deno.test("Image.save writes PNG and JPEG by extension and replaces an older file", async () => {

@@ -28,20 +28,27 @@ export type MetadataSource =
 export interface Metadata {
   /** Who wrote it. */
   readonly source: MetadataSource;
+  /** What was drawn. */
   readonly prompt: string;
   /** Empty if there was none. */
   readonly negativePrompt: string;
   /** A bigint where a number would lose digits. */
   readonly seed?: number | bigint;
+  /** Denoising steps. */
   readonly steps?: number;
   /** As the program calls it, such as "DPM++ 2M" or "euler_ancestral". */
   readonly scheduler?: string;
   /** As the program calls it, such as "Karras" or "sgm_uniform". */
   readonly sigmaSchedule?: string;
+  /** Classifier-free guidance scale. */
   readonly guidanceScale?: number;
+  /** Share of the rescaled prediction, 0 to 1. */
   readonly guidanceRescale?: number;
+  /** Fresh noise in each step, 0 to 1. */
   readonly eta?: number;
+  /** Pixels in a row. */
   readonly width?: number;
+  /** Rows. */
   readonly height?: number;
   /** Layers of the text encoder that are left out: 0 is none (A1111's 1, ComfyUI's -1). */
   readonly clipSkip?: number;

@@ -14,6 +14,7 @@ import type { Settings } from "./stable_diffusion.ts";
 
 /** A weight file that took part. */
 export interface WeightFile {
+  /** Path or name. */
   readonly file: string;
   /** In hexadecimal; see `fileSha256`. */
   readonly sha256: string;
@@ -21,6 +22,7 @@ export interface WeightFile {
 
 /** What the settings do not say about a run. All that the caller knows; hashes only if it has them. */
 export interface PictureFacts {
+  /** Where the model is, and its files. */
   readonly model: { readonly path: string; readonly weights?: readonly WeightFile[] };
   /** Of this program, of ONNX Runtime, of Deno and of whatever else matters. */
   readonly versions?: Readonly<Record<string, string>>;
@@ -37,7 +39,9 @@ export interface PictureFacts {
 
 /** A picture that went into a run; its pixels are not stored. */
 export interface InputPicture {
+  /** Pixels in a row. */
   readonly width: number;
+  /** Rows. */
   readonly height: number;
   /** Of its pixels, in hexadecimal. */
   readonly sha256: string;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Block } from "./report.ts";
+import { type Block, short } from "./report.ts";
 
 /** Draws plots. */
 export interface PlotDrawer {
@@ -67,6 +67,7 @@ export async function plotDrawer(): Promise<PlotDrawer> {
       );
     },
     heatmap({ rows, columns, values, caption }) {
+      const low = Math.min(...values.flat()), high = Math.max(...values.flat());
       const cells = values.flatMap((row, r) => row.map((value, c) => ({ r, c, value })));
       return svgOf(
         Plot.plot({
@@ -82,8 +83,17 @@ export async function plotDrawer(): Promise<PlotDrawer> {
             label: null,
           },
           y: { type: "band", tickFormat: (i: number) => rows[i] ?? "", label: null },
-          color: { scheme: "viridis", legend: true, label: "value" },
-          marks: [Plot.cell(cells, { x: "c", y: "r", fill: "value", inset: 0.5 })],
+          // Numbers in the cells in place of a legend, which would need a canvas to be drawn.
+          color: { scheme: "blues" },
+          marks: [
+            Plot.cell(cells, { x: "c", y: "r", fill: "value", inset: 0.5 }),
+            Plot.text(cells, {
+              x: "c",
+              y: "r",
+              text: (cell: { value: number }) => short(cell.value),
+              fill: (cell: { value: number }) => cell.value > (low + high) / 2 ? "white" : "black",
+            }),
+          ],
         }),
       );
     },

@@ -1,0 +1,166 @@
+/** Options that every kind of training has. */
+import { cpu, type Provider } from "../ffi/providers.ts";
+import { openRuntime } from "../ffi/runtime.ts";
+import { SessionBuilder } from "../pipeline/session_builder.ts";
+import { type LearningRate, learningRate, SCHEDULES } from "./learning_rate.ts";
+import { adam, adamw, lion, momentum, type Optimizer, rmsprop, sgd } from "./optimizers.ts";
+import { TrainingError } from "./training_error.ts";
+
+/** Optimizers by the names that the command line takes. */
+export const OPTIMIZERS: Readonly<Record<string, () => Optimizer>> = {
+  sgd,
+  momentum,
+  rmsprop,
+  adam,
+  adamw,
+  lion,
+};
+
+/** Options of every kind of training; absent ones take `RUN_DEFAULTS`. */
+export interface RunOptions {
+  /** A diffusers folder, a single file or a name on the Hub; absent: the embedded model. */
+  readonly model?: string | undefined;
+  /** Weight files of a variant, such as `fp16`. */
+  readonly variant?: string | undefined;
+  /** Folder of the pictures to learn. */
+  readonly images: string;
+  /** Refuse the folder for one picture that cannot be read, rather than skip it. */
+  readonly strict?: boolean | undefined;
+  /** Where the result goes. */
+  readonly output: string;
+  /** Updates. */
+  readonly steps?: number | undefined;
+  /** Pictures in a batch. */
+  readonly batch?: number | undefined;
+  /** Batches whose gradients make one update. */
+  readonly accumulate?: number | undefined;
+  /** Learning rate at its highest. */
+  readonly rate?: number | undefined;
+  /** How the rate changes over the run. */
+  readonly schedule?: (typeof SCHEDULES)[number] | undefined;
+  /** Updates in which the rate rises from zero. */
+  readonly warmUp?: number | undefined;
+  /** A name of `OPTIMIZERS`. */
+  readonly optimizer?: string | undefined;
+  /** Longer gradients are shortened to this. */
+  readonly clipNorm?: number | undefined;
+  /** Decay of the average of the parameters, which is then what is saved. */
+  readonly average?: number | undefined;
+  /** Cap of min-SNR weighting. */
+  readonly snrGamma?: number | undefined;
+  /** Side of the pictures in pixels. Default: the model's. */
+  readonly resolution?: number | undefined;
+  /** Decides everything that is drawn. */
+  readonly seed?: number | undefined;
+  /** Goes on from the checkpoint beside the output. */
+  readonly resume?: boolean | undefined;
+  /** Updates between checkpoints. */
+  readonly saveEvery?: number | undefined;
+  /** Recomputes activations block by block in the backward pass: less memory, a third more time. */
+  readonly checkpointing?: boolean | undefined;
+  /** Execution providers in order of preference. Default: the CPU. */
+  readonly providers?: readonly Provider[] | undefined;
+  /** Threads within an operator. */
+  readonly threads?: number | undefined;
+  /** Path of ONNX Runtime's library. */
+  readonly library?: string | undefined;
+  /** Stops the run within a step, after a last checkpoint. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What absent options of a run are. */
+export const RUN_DEFAULTS = Object.freeze({
+  steps: 500,
+  batch: 1,
+  accumulate: 1,
+  schedule: "constant" as const,
+  warmUp: 0,
+  optimizer: "adamw",
+  clipNorm: 1,
+  seed: 0,
+  saveEvery: 100,
+  resume: false,
+  strict: false,
+  checkpointing: false,
+});
+
+/** Options with the defaults filled in. */
+export type RunSettings = RunOptions & typeof RUN_DEFAULTS;
+
+/** Fills in the defaults. @throws {TrainingError} for a number out of range or an unknown name. */
+export function runSettings(options: RunOptions): RunSettings {
+  const given = Object.fromEntries(
+    Object.entries(options).filter(([, value]) => value !== undefined),
+  );
+  const settings = { ...RUN_DEFAULTS, ...given } as RunSettings;
+  for (const option of ["steps", "batch", "accumulate", "saveEvery"] as const) {
+    const value = settings[option];
+    if (Number.isSafeInteger(value) && value >= 1) continue;
+    throw new TrainingError(
+      option,
+      `Cannot train: ${option} must be a whole number from 1 on; got ${value}.`,
+    );
+  }
+  if (Object.hasOwn(OPTIMIZERS, settings.optimizer)) return settings;
+  throw new TrainingError(
+    "optimizer",
+    `Cannot train with the optimizer "${settings.optimizer}": expected one of ` +
+      `${Object.keys(OPTIMIZERS).join(", ")}.`,
+  );
+}
+
+/** The optimizer of a run. */
+export function optimizerOf({ optimizer }: RunSettings): Optimizer {
+  return OPTIMIZERS[optimizer]!();
+}
+
+/** The rate of each update. */
+export function rateOf({ schedule, steps, warmUp }: RunSettings, rate: number): LearningRate {
+  return learningRate(schedule, { rate, steps, warmUpSteps: warmUp });
+}
+
+/** What builds the sessions of a run. */
+export function builderOf({ library, providers = [cpu()], threads }: RunOptions): SessionBuilder {
+  const runtime = openRuntime(library === undefined ? {} : { library });
+  return new SessionBuilder(runtime, { providers, ...(threads !== undefined && { threads }) });
+}
+
+/** The options that make two runs the same, as text; those of the machine are left out. */
+export function identityOf(kind: string, settings: RunSettings, extra: object): string {
+  const {
+    model,
+    images,
+    steps,
+    batch,
+    accumulate,
+    rate,
+    schedule,
+    warmUp,
+    optimizer,
+    clipNorm,
+    average,
+    snrGamma,
+    resolution,
+    seed,
+  } = settings;
+  // With a constant rate a run may be made longer.
+  const length = schedule === "constant" ? undefined : steps;
+  return JSON.stringify({
+    kind,
+    model,
+    images,
+    steps: length,
+    batch,
+    accumulate,
+    rate,
+    schedule,
+    warmUp,
+    optimizer,
+    clipNorm,
+    average,
+    snrGamma,
+    resolution,
+    seed,
+    ...extra,
+  });
+}

@@ -1,0 +1,86 @@
+/** The text encoders as part of a training graph: from token ids to what the U-Net looks at. */
+import { concat } from "../graph/ops/join.ts";
+import { constant, input, type Value } from "../graph/value.ts";
+import { clipTextModel, type ClipTextOptions } from "../models/clip_text.ts";
+import type { ModelParts, TextEncoderParts } from "../pipeline/model_parts.ts";
+import type { TrainingStepOptions } from "./training_step.ts";
+
+/** What the U-Net is told of the prompts. */
+export interface TextValues {
+  /** [B, S, D]. */
+  readonly hidden: Value;
+  /** SDXL: [B, P]. */
+  readonly pooled?: Value;
+}
+
+/** The encoders' names in files of adapters and embeddings. */
+export const ENCODER_NAMES = ["text_encoder", "text_encoder_2"] as const;
+
+/** Name of the graph input that takes the token ids of encoder `index`, int64 [B, S]. */
+export const idsName = (index: number): string => `${ENCODER_NAMES[index]}/input_ids`;
+
+/** Sizes of a training graph. */
+export interface TrainingShape {
+  /** Pictures in a batch. */
+  readonly batch: number;
+  /** Height of the latents. */
+  readonly height: number;
+  /** Width of the latents. */
+  readonly width: number;
+}
+
+/** What changes of encoder `index`: its options for the graph. */
+export type EncoderOptions = (index: number, encoder: TextEncoderParts) => ClipTextOptions;
+
+/**
+ * Text encoders as they condition this family (SD 1 and 2: the last state; SDXL: the one before,
+ * of two encoders side by side, and the pooled state of the second).
+ */
+export function encodedText(
+  parts: ModelParts,
+  { batch }: TrainingShape,
+  options: EncoderOptions,
+): TextValues {
+  const isXl = parts.index.family === "sdxl";
+  const encoded = parts.textEncoders.map((encoder, index) => {
+    const sequence = encoder.tokenizer.maxLength;
+    const ids = input(idsName(index), "int64", [batch, sequence]);
+    const own = options(index, encoder);
+    return clipTextModel(encoder.config, encoder.weights, { batch, sequence }, {
+      ...own,
+      values: { ...own.values, input_ids: ids },
+      hiddenState: isXl ? -2 : -1,
+      finalLayerNorm: !isXl,
+      pooled: isXl && index === 1,
+    }).outputs;
+  });
+  const states = encoded.map(({ hidden_states: states }) => states!);
+  const hidden = states.length === 1 ? states[0]! : concat(states, 2);
+  const pooled = encoded.at(-1)!.pooled;
+  return { hidden, ...(pooled && { pooled }) };
+}
+
+/** Inputs for prompts that were encoded before: the encoders are then no part of the graph. */
+export function givenText(parts: ModelParts, { batch }: TrainingShape): TextValues {
+  const { config } = parts.unet, sequence = parts.textEncoders[0]!.tokenizer.maxLength;
+  const width = config.downBlocks.at(-1)!.crossAttentionDim;
+  const hidden = input("hidden_states", "float32", [batch, sequence, width]);
+  if (config.textTime === undefined) return { hidden };
+  const { inputDim, timeDim } = config.textTime;
+  return { hidden, pooled: input("pooled", "float32", [batch, inputDim - 6 * timeDim]) };
+}
+
+/** SDXL's sizes of the picture: original, corner, target; the same for all, so a constant. */
+export function timeIds(parts: ModelParts, { batch, height, width }: TrainingShape): Value {
+  const { factor } = parts.vae.config, h = height * factor, w = width * factor;
+  const rows = Array.from({ length: batch }, () => [h, w, 0, 0, h, w]).flat();
+  return constant(Float32Array.from(rows), [batch, 6]);
+}
+
+/** Parameters with the numbers that they begin with. */
+export interface Trainable {
+  /** Inputs of the graph. */
+  readonly parameters: TrainingStepOptions["parameters"];
+  /** By name. */
+  readonly initial: ReadonlyMap<string, Float32Array>;
+}

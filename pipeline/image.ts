@@ -1,5 +1,11 @@
 import { ImageError } from "./image_error.ts";
-import { decodeImage, encodeImage, formatOf, type ImageFormat } from "./image_file.ts";
+import {
+  decodeImage,
+  encodeImage,
+  formatOf,
+  type ImageFormat,
+  readImageFile,
+} from "./image_file.ts";
 import { type ResizeFilter, resizePixels } from "./image_resize.ts";
 import { writeWhole } from "./image_save.ts";
 import { type Pixels, rgbOf } from "./pixels.ts";
@@ -37,7 +43,7 @@ export class Image implements Pixels {
    */
   static async load(source: string | URL | Uint8Array): Promise<Image> {
     const name = source instanceof Uint8Array ? "the picture" : String(source);
-    const bytes = source instanceof Uint8Array ? source : await readFile(source, name);
+    const bytes = source instanceof Uint8Array ? source : await readImageFile(source);
     const { pixels, text } = await decodeImage(bytes, name);
     const image = new Image(pixels.width, pixels.height, pixels.data);
     Object.assign(image.text, text);
@@ -168,20 +174,6 @@ export class Image implements Pixels {
    */
   async save(path: string, options: { quality?: number } = {}): Promise<void> {
     await writeWhole(path, await this.encode(formatOf(path), options));
-  }
-}
-
-async function readFile(path: string | URL, name: string): Promise<Uint8Array> {
-  try {
-    return await Deno.readFile(path);
-  } catch (cause) {
-    if (cause instanceof Deno.errors.NotCapable) throw cause; // says which permission is missing
-    const why = cause instanceof Deno.errors.NotFound
-      ? "there is no such file"
-      : cause instanceof Error
-      ? cause.message
-      : String(cause);
-    throw new ImageError(`Cannot read ${name}: ${why}.`, name, { cause });
   }
 }
 

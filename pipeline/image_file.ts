@@ -45,31 +45,57 @@ export interface DecodedImage {
   readonly text: Record<string, string>;
 }
 
+/** What a file says without its pixels being decoded. */
+export interface ImageTexts {
+  /** Texts by keyword, as in {@linkcode DecodedImage}. */
+  readonly text: Record<string, string>;
+  /** Pixels in a row as stored; a JPEG's EXIF may turn them. Absent for a WebP. */
+  readonly width?: number;
+  /** Rows as stored. */
+  readonly height?: number;
+}
+
 /**
- * Decodes a PNG, JPEG or WebP picture, told apart by its first bytes.
+ * Reads the texts and the size of a PNG, JPEG or WebP picture (which has no texts), told apart by
+ * its first bytes.
  *
- * Throws an ImageError that calls the picture `source` if it is empty, of another format, damaged,
- * incomplete, or more than 30,000 pixels wide or high.
+ * Throws an ImageError that calls the picture `source` if it is empty, of another format, damaged
+ * where the texts are, incomplete, or more than 30,000 pixels wide or high.
+ */
+export function imageTexts(bytes: Uint8Array, source: string): ImageTexts {
+  switch (kindOf(bytes, source)) {
+    case "png": {
+      const { width, height } = requireSize(pngSize(bytes, source), source);
+      return { width, height, text: Object.fromEntries(readPngText(bytes, source)) };
+    }
+    case "jpeg": {
+      const { width, height, comment, texts } = requireSize(jpegHeader(bytes, source), source);
+      const text = { ...(comment !== undefined && { parameters: comment }), ...texts };
+      return { width, height, text };
+    }
+    case "webp":
+      return { text: {} };
+  }
+}
+
+/**
+ * Decodes a PNG, JPEG or WebP picture.
+ *
+ * Throws an ImageError as {@linkcode imageTexts} does, and if any part is damaged.
  */
 export async function decodeImage(bytes: Uint8Array, source: string): Promise<DecodedImage> {
+  const { text } = imageTexts(bytes, source);
+  const decode = { png: decodePng, jpeg: decodeJpeg, webp: decodeWebp }[kindOf(bytes, source)];
+  return { pixels: await decode(bytes, source), text };
+}
+
+/** The format by a file's first bytes; throws an ImageError for any other. */
+function kindOf(bytes: Uint8Array, source: string): ImageFormat | "webp" {
   if (bytes.length === 0) throw new ImageError(`Cannot read ${source}: it is empty.`, source);
-  if (isPng(bytes)) {
-    requireSize(pngSize(bytes, source), source);
-    const text = Object.fromEntries(readPngText(bytes, source));
-    return { pixels: await decodePng(bytes, source), text };
-  }
-  if (bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff) {
-    const header = jpegHeader(bytes, source);
-    requireSize(header, source);
-    const { comment, texts } = header;
-    const text = { ...(comment !== undefined && { parameters: comment }), ...texts };
-    return { pixels: await decodeJpeg(bytes, source), text };
-  }
+  if (isPng(bytes)) return "png";
+  if (bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff) return "jpeg";
   const start = Buffer.from(bytes.subarray(0, 16)).toString("latin1");
-  if (start.startsWith("RIFF") && start.startsWith("WEBP", 8)) {
-    const pixels = await decodeWebp(bytes, source);
-    return { pixels, text: {} };
-  }
+  if (start.startsWith("RIFF") && start.startsWith("WEBP", 8)) return "webp";
   const other = OTHERS.find(([, offset, magic]) => start.startsWith(magic, offset));
   const what = other === undefined ? "it is not a picture" : `${other[0]} files are not supported`;
   throw new ImageError(
@@ -78,8 +104,9 @@ export async function decodeImage(bytes: Uint8Array, source: string): Promise<De
   );
 }
 
-function requireSize({ width, height }: { width: number; height: number }, source: string): void {
-  if (width >= 1 && height >= 1 && width <= LONGEST_SIDE && height <= LONGEST_SIDE) return;
+function requireSize<T extends { width: number; height: number }>(header: T, source: string): T {
+  const { width, height } = header;
+  if (width >= 1 && height >= 1 && width <= LONGEST_SIDE && height <= LONGEST_SIDE) return header;
   throw new ImageError(
     `Cannot read ${source}: its size is out of bounds; got ${width} x ${height} pixels, expected ` +
       `1 to ${LONGEST_SIDE} a side. Scale it down.`,
@@ -118,4 +145,19 @@ export function encodeImage(
     ...(comment === undefined ? {} : { comment }),
     texts,
   });
+}
+
+/** The bytes of a file; throws an ImageError that says in one line why they cannot be had. */
+export async function readImageFile(path: string | URL): Promise<Uint8Array> {
+  try {
+    return await Deno.readFile(path);
+  } catch (cause) {
+    if (cause instanceof Deno.errors.NotCapable) throw cause; // says which permission is missing
+    const why = cause instanceof Deno.errors.NotFound
+      ? "there is no such file"
+      : cause instanceof Error
+      ? cause.message
+      : String(cause);
+    throw new ImageError(`Cannot read ${path}: ${why}.`, String(path), { cause });
+  }
 }

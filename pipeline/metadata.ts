@@ -11,7 +11,8 @@ import { readInfotext } from "./metadata_infotext.ts";
 import { readInvokeAi } from "./metadata_invokeai.ts";
 import { schedulerOf } from "./metadata_names.ts";
 import { readNovelAi } from "./metadata_novelai.ts";
-import { parseRecord, type PictureRecord } from "./metadata_record.ts";
+import type { PictureRecord } from "./metadata_record.ts";
+import { parseRecord } from "./metadata_record_read.ts";
 import type { RandomKind } from "./random_source.ts";
 
 /** Programs whose texts are understood; `a1111` stands for all that write as it does. */

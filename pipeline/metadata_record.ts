@@ -7,7 +7,6 @@
 import { createHash } from "node:crypto";
 import type { Settings as SchedulerSettings } from "../schedulers/settings.ts";
 import { Image } from "./image.ts";
-import { isObject } from "./metadata_json.ts";
 import type { GenerateOptions } from "./options.ts";
 import { parametersText } from "./parameters_text.ts";
 import type { Settings } from "./stable_diffusion.ts";
@@ -108,45 +107,6 @@ function storable(
     Object.entries(value).map(([key, item]) => [
       key,
       storable(item, inner(key), pictures, omitted),
-    ]),
-  );
-}
-
-/** Parses the text `latent`; throws a SyntaxError if it is not such a record. */
-export function parseRecord(text: string): PictureRecord {
-  const record: unknown = JSON.parse(text);
-  if (!isObject(record) || !isObject(record.settings) || !isObject(record.model)) {
-    throw new SyntaxError("the text is no record of a picture");
-  }
-  if (record.format !== 1) {
-    throw new SyntaxError(`the record has format ${record.format}, of a newer version`);
-  }
-  const { seed, schedulerOptions } = record.settings;
-  const settings = {
-    ...record.settings,
-    ...(typeof seed === "string" && { seed: BigInt(seed) }),
-    ...(isObject(schedulerOptions) && { schedulerOptions: revived(schedulerOptions) }),
-  };
-  const { scheduler } = record;
-  const decided = isObject(scheduler) && isObject(scheduler.settings)
-    ? { scheduler: { ...scheduler, settings: revived(scheduler.settings) } }
-    : {};
-  return {
-    pictures: {},
-    omitted: [],
-    ...record,
-    ...decided,
-    settings,
-  } as unknown as PictureRecord; // its author is this file; anything else was refused above
-}
-
-/** Undoes the strings of numbers that JSON does not have. */
-function revived(options: Record<string, unknown>): Record<string, unknown> {
-  const numbers: Record<string, number> = { Infinity, "-Infinity": -Infinity, NaN };
-  return Object.fromEntries(
-    Object.entries(options).map(([key, value]) => [
-      key,
-      typeof value === "string" && Object.hasOwn(numbers, value) ? numbers[value] : value,
     ]),
   );
 }

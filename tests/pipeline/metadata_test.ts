@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { Image } from "../../pipeline/image.ts";
 import { type Metadata, readMetadata } from "../../pipeline/metadata.ts";
+import { metadataOfFile } from "../../pipeline/metadata_file.ts";
 import { optionsFromMetadata } from "../../pipeline/metadata_options.ts";
 
 function read(texts: Record<string, string>): Metadata {
@@ -377,5 +379,57 @@ Deno.test("readMetadata finds nothing in texts about something else", () => {
     ]
   ) {
     assert.equal(readMetadata(texts as Record<string, string>), undefined, JSON.stringify(texts));
+  }
+});
+
+Deno.test("metadataOfFile reads PNG and JPEG files by their texts alone", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const image = new Image(4, 2, new Uint8ClampedArray(24));
+    image.text.parameters = "a fox, 東京\nSteps: 2, Sampler: Euler, Seed: 1";
+    for (const name of ["a.png", "a.jpg"]) {
+      await image.save(join(folder, name));
+      const meta = await metadataOfFile(join(folder, name));
+      assert.deepEqual([meta?.prompt, meta?.width, meta?.height], ["a fox, 東京", 4, 2]);
+    }
+    delete image.text.parameters;
+    await image.save(join(folder, "b.png"));
+    assert.equal(await metadataOfFile(join(folder, "b.png")), undefined);
+    await assert.rejects(metadataOfFile(join(folder, "c.png")), /ImageError.*no such file/);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("readMetadata never throws, whatever stands where it looks", () => {
+  const odd = [null, [], {}, "", -1, true, ["3", 0], ["nowhere", 0], [["3"]], "NaN", 1e300];
+  const graph = JSON.stringify(COMFY);
+  let state = 1;
+  const draw = (most: number) => (state = (state * 48271) % 2147483647) % most;
+  for (let i = 0; i < 400; i++) {
+    const nodes = JSON.parse(graph) as Record<string, { inputs: Record<string, unknown> }>;
+    for (let change = 0; change < 1 + draw(6); change++) {
+      const ids = Object.keys(nodes), node = nodes[ids[draw(ids.length)]!];
+      const names = Object.keys(node?.inputs ?? {});
+      if (node && names.length > 0) node.inputs[names[draw(names.length)]!] = odd[draw(odd.length)];
+      if (draw(5) === 0) Object.assign(nodes, { [ids[draw(ids.length)]!]: odd[draw(odd.length)] });
+    }
+    readMetadata({ prompt: JSON.stringify(nodes) });
+    const value = odd[i % odd.length];
+    const said = { prompt: value, uc: value, sampler: value, seed: value, scheduler: value };
+    const others = { image: { ...said, steps: value }, model: value, base_model: value };
+    const text = JSON.stringify({
+      ...said,
+      ...others,
+      resolution: value,
+      format: 1,
+      settings: said,
+    });
+    const own = { format: 1, settings: { ...said, prompt: "x" }, model: { path: "x" } };
+    readMetadata({ latent: JSON.stringify({ ...own, pictures: {}, omitted: [] }) });
+    for (const keyword of ["parameters", "Comment", "invokeai_metadata", "sd-metadata", "latent"]) {
+      readMetadata({ [keyword]: text });
+    }
+    readMetadata({ parameters: A1111.slice(draw(A1111.length), draw(A1111.length)) });
   }
 });

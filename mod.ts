@@ -40,6 +40,7 @@ export {
   saveAnimation,
 } from "./pipeline/animation.ts";
 export { openWhole, type WholeFile } from "./pipeline/image_save.ts";
+export { type GridColor, type GridOptions, pictureGrid } from "./pipeline/picture_grid.ts";
 export { Image } from "./pipeline/image.ts";
 export type { PromptToken } from "./pipeline/prompt_tokens.ts";
 export type { PromptSyntax } from "./pipeline/prompt_syntax.ts";

@@ -62,7 +62,7 @@ export interface PreviewEvent {
 export interface ImageEvent {
   readonly event: "image";
   readonly picture: number;
-  /** Where; "-" is standard output. */
+  /** Where; "-" is standard output. A picture that is on a sheet alone has the sheet's path. */
   readonly path: string;
   readonly seed: number | bigint;
   readonly prompt: string;
@@ -76,6 +76,14 @@ export interface ImageEvent {
   readonly t?: number;
   /** True where it was there from an earlier run. */
   readonly kept?: boolean;
+}
+
+/** The sheet of `--grid` is written. */
+export interface SheetEvent {
+  readonly event: "sheet";
+  readonly path: string;
+  /** How many pictures it has. */
+  readonly pictures: number;
 }
 
 /** Something failed: one line of the prompts, after which the run goes on, or the run. */
@@ -107,6 +115,7 @@ export type RunEvent =
   | StepEvent
   | PreviewEvent
   | ImageEvent
+  | SheetEvent
   | ErrorEvent
   | DoneEvent;
 

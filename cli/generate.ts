@@ -5,26 +5,23 @@
  * @module
  */
 
+import { extname } from "node:path";
 import { type GenerateOptions, OptionError, randomSeed, StableDiffusion } from "../mod.ts";
 import { DeadlineError, withDeadline } from "./deadline.ts";
 import { draw } from "./drawing.ts";
 import { milliseconds } from "./events.ts";
 import { type FlagTable, type FlagValues, helpOf, parseFlags, UsageError } from "./flags.ts";
-import {
-  GENERATE_FLAGS,
-  type GenerateFlags,
-  generateOptions,
-  openOptionsOf,
-  picturesOf,
-  schedulerOptionsOf,
-} from "./generate_flags.ts";
+import { GENERATE_FLAGS, openOptionsOf, picturesOf, schedulerOptionsOf } from "./generate_flags.ts";
+import { type Common, type Job, jobOf } from "./generate_job.ts";
 import { openOutput, type Output } from "./output.ts";
+import { type Plot, plotLines, plotOf } from "./plot.ts";
 import { draftOf, PREVIEW_FLAGS, wantsPreview } from "./preview.ts";
 import { latentPreview } from "./preview_colors.ts";
 import { type LineFlags, readPromptLine } from "./prompt_line.ts";
-import { type PromptLine, promptsOf } from "./prompts.ts";
+import { type Prompts, promptsOf } from "./prompts.ts";
 import { kindOf, messageOf, reportedRun, type Tally } from "./reported_run.ts";
 import { type Reporter, reporterOf } from "./reporter.ts";
+import { openSheet, type Sheet } from "./sheet.ts";
 import { printTokens } from "./tokens.ts";
 
 const { json, quiet, verbose, help, ...PICTURE_FLAGS } = GENERATE_FLAGS;
@@ -34,6 +31,9 @@ export const GENERATE_COMMAND_FLAGS = {
   ...PICTURE_FLAGS,
   prompts: { kind: "text", value: "FILE", help: "prompts or JSON objects, one a line; or -" },
   timeout: { kind: "number", value: "SECONDS", range: [0, 1e6], help: "limit for each picture" },
+  grid: { kind: "text", value: "FILE", help: "all pictures on one sheet; others with --output" },
+  "plot-x": { kind: "text", value: "FLAG=A,B,C", help: "on the sheet, a column for each value" },
+  "plot-y": { kind: "text", value: "FLAG=A,B,C", help: "on the sheet, a row for each value" },
   ...PREVIEW_FLAGS,
   tokens: { kind: "switch", help: "print the prompt's tokens with their weights, draw nothing" },
   json,
@@ -41,6 +41,8 @@ export const GENERATE_COMMAND_FLAGS = {
   verbose,
   help,
 } as const satisfies FlagTable;
+
+type Flags = FlagValues<typeof GENERATE_COMMAND_FLAGS>;
 
 const HELP = `Usage: latent generate [PROMPT] [FLAGS]
 
@@ -51,6 +53,7 @@ model loaded. A line may be a JSON object with any of a picture's flags:
   latent generate "a red seven on a blue background" --output seven.png
   latent generate "a lighthouse at dawn" --model ./stable-diffusion-v1-5 --steps 30 --seed 42
   printf 'a red one\\na blue two\\n' | latent generate --output 'out/{index}.png'
+  latent generate "a fox" --plot-x steps=10,20,30 --plot-y guidance-scale=2,5,8 --grid plot.png
 
 `;
 
@@ -61,121 +64,139 @@ export async function generate(args: readonly string[]): Promise<number> {
     console.log(HELP + helpOf(GENERATE_COMMAND_FLAGS));
     return 0;
   }
-  const prompts = await promptsOf(flags, positionals);
-  if (flags.image === "-" && prompts.standardInput) {
-    throw new UsageError("Standard input cannot be both the picture and the prompts.");
-  }
+  const prompts = await promptsOf(flags, positionals), plot = plotOf(flags);
+  checkCombination(flags, prompts, plot);
   const openOptions = openOptionsOf(flags), count = Number(flags.count ?? 1n);
+  schedulerOptionsOf(flags); // a mistake on the command line is found before the model is opened
+  const requests = plot ? plotRequests(flags, prompts, plot) : requestsOf(prompts);
+  const sheet = flags.grid === undefined ? undefined : await openSheet(flags.grid, plot);
   const common: Common = {
     flags,
     pictures: await picturesOf(flags),
-    output: await openOutput(flags.output ?? "latent-{seed}.png", count > 1 || !prompts.single),
+    output: await outputOf(flags, { several: count > 1, sameSeeds: !prompts.single || !!plot }),
   };
-  schedulerOptionsOf(flags); // a mistake on the command line is found before the model is opened
-  const { standardOutput: resultsOnStandardOutput } = common.output;
+  const resultsOnStandardOutput = common.output.standardOutput || sheet?.standardOutput;
   const reporter = reporterOf({ ...flags, resultsOnStandardOutput, draft: await draftOf(flags) });
   const start = {
     command: "generate",
     ...(flags.model !== undefined && { model: flags.model }),
-    ...(prompts.single && { pictures: count }),
+    ...(prompts.single && { pictures: Array.isArray(requests) ? requests.length * count : count }),
   };
   return await reportedRun(reporter, start, async (signal, tally) => {
     reporter.stage("opening the model");
     await using sd = await StableDiffusion.open(flags.model, openOptions);
     const preview = wantsPreview(flags) ? latentPreview(sd) : undefined;
-    const run = { sd, common, reporter, preview, signal, tally };
-    for await (const line of prompts.lines) {
-      let job: Job | undefined;
-      try {
-        job = await jobOf(common, line);
-        if (flags.tokens) {
-          printTokens(sd, sd.settings({ ...job.options, seed: job.seed }), flags);
-          tally.pictures++;
-          continue;
-        }
-        await drawJob(run, job);
-      } catch (error) {
-        // What a line asks for is its own mistake; what happens while drawing may be everyone's.
-        const goesOn = line.line !== undefined && (job === undefined || isOfThePicture(error));
-        if (!goesOn) throw error;
-        tally.failed++;
-        reporter.error({ message: messageOf(error), kind: kindOf(error), line: line.line });
-      }
-    }
+    const run = { sd, common, flags, reporter, preview, sheet, signal, tally };
+    for await (const request of requests) await serve(run, request);
     if (tally.pictures + tally.failed === 0) {
       throw new UsageError("No prompt: give one, or write one a line to standard input.");
     }
+    const written = await sheet?.write();
+    if (written !== undefined) reporter.sheet({ path: written, pictures: tally.pictures });
   });
 }
 
-/** What the command line gives to every picture. */
-interface Common {
-  readonly flags: FlagValues<typeof GENERATE_COMMAND_FLAGS>;
-  readonly pictures: Pick<GenerateOptions, "image" | "mask" | "controls">;
-  readonly output: Output;
+/** What one line asks for; reading it may fail. */
+interface Asked {
+  readonly read: () => LineFlags;
+  /** From 1; absent where the command line asks. */
+  readonly line?: number | undefined;
+}
+
+async function* requestsOf(prompts: Prompts): AsyncGenerator<Asked> {
+  for await (const { text, line } of prompts.lines) {
+    const read = () => line === undefined ? { prompt: text } : readPromptLine(text);
+    yield { read, line };
+  }
+}
+
+/** All pictures of a plot, of one seed unless that is an axis. */
+function plotRequests(flags: Flags, prompts: Prompts, plot: Plot): Asked[] {
+  const [prompt] = prompts.single ? [...prompts.lines as Iterable<{ text: string }>] : [];
+  const common = { prompt: prompt?.text, seed: flags.seed ?? BigInt(randomSeed()) };
+  return plotLines(plot).map((own) => ({ read: () => ({ ...common, ...own }) }));
+}
+
+function checkCombination(flags: Flags, prompts: Prompts, plot: Plot | undefined): void {
+  if (flags.image === "-" && prompts.standardInput) {
+    throw new UsageError("Standard input cannot be both the picture and the prompts.");
+  }
+  if (flags.grid === "-" && flags.output !== undefined) {
+    throw new UsageError("--grid - takes standard output for itself; give it no --output.");
+  }
+  if (!plot) return;
+  if (flags.grid === undefined) throw new UsageError("--plot-x and --plot-y need --grid FILE.");
+  if (!prompts.single) throw new UsageError("A plot is of one prompt; give it as words.");
+  if ((flags.count ?? 1n) > 1n) throw new UsageError("A plot has no --count; plot seed=1,2,3.");
+}
+
+/** Where pictures go by themselves; beside a sheet, nowhere unless it is said. */
+async function outputOf(
+  flags: Flags,
+  { several, sameSeeds }: { readonly several: boolean; readonly sameSeeds: boolean },
+): Promise<Output> {
+  const { output: target, grid } = flags;
+  if (target === undefined && grid !== undefined) {
+    return { standardOutput: false, save: () => Promise.resolve(grid) };
+  }
+  if (target === undefined) {
+    return await openOutput(sameSeeds ? "latent-{index}-{seed}.png" : "latent-{seed}.png", several);
+  }
+  // Lines may well have one seed: the index keeps their pictures apart.
+  const isPlain = extname(target) !== "" && !/[\\/]$|\{/.test(target);
+  const extension = extname(target);
+  const apart = `${target.slice(0, target.length - extension.length)}-{index}${extension}`;
+  return await openOutput(sameSeeds && isPlain ? apart : target, several);
 }
 
 /** A run under way. */
 interface Run {
   readonly sd: StableDiffusion;
   readonly common: Common;
+  readonly flags: Flags;
   readonly reporter: Reporter;
   readonly preview: ReturnType<typeof latentPreview> | undefined;
+  readonly sheet: Sheet | undefined;
   readonly signal: AbortSignal;
   readonly tally: Tally;
 }
 
-/** The pictures that one line asks for: `count` of them, with seeds from `seed` on. */
-interface Job {
-  readonly options: Omit<GenerateOptions, "seed" | "signal">;
-  readonly seed: bigint;
-  readonly count: number;
-  readonly output: Output;
-  readonly line: number | undefined;
+/** Draws what one line asks for; its own mistakes are reported, and the run goes on. */
+async function serve(run: Run, { read, line }: Asked): Promise<void> {
+  const { sd, common, flags, reporter, tally } = run;
+  let job: Job | undefined;
+  try {
+    job = await jobOf(common, read());
+    if (flags.tokens) {
+      printTokens(sd, sd.settings({ ...job.options, seed: job.seed }), flags);
+      tally.pictures++;
+    } else await drawJob(run, job, line);
+  } catch (error) {
+    // What a line asks for is its own mistake; what happens while drawing may be everyone's.
+    const goesOn = line !== undefined && (job === undefined || isOfThePicture(error));
+    if (!goesOn) throw error;
+    tally.failed++;
+    reporter.error({ message: messageOf(error), kind: kindOf(error), line });
+  }
 }
 
-async function jobOf(common: Common, { text, line }: PromptLine): Promise<Job> {
-  const own: LineFlags = line === undefined ? { prompt: text } : readPromptLine(text);
-  const flags = { ...common.flags, ...own } as GenerateFlags;
-  if (flags.prompt === undefined) throw new UsageError("The line has no prompt.");
-  const options = {
-    ...generateOptions(flags),
-    ...await picturesFor(own, flags, common),
-    schedulerOptions: schedulerOptionsOf(flags),
-    prompt: flags.prompt,
-  };
-  const count = Number(flags.count ?? 1n), seed = flags.seed ?? BigInt(randomSeed());
-  return { options, seed, count, output: await outputFor(own, count, common), line };
+/** Whether other pictures may well go better. */
+function isOfThePicture(error: unknown): boolean {
+  return error instanceof OptionError || error instanceof DeadlineError;
 }
 
-async function drawJob(run: Run, { options, seed, count, output, line }: Job): Promise<void> {
-  const { common: { flags }, signal: outer } = run;
-  for (let i = 0; i < count; i++) {
-    await withDeadline(flags.timeout, outer, (signal) => {
-      const one = { ...options, seed: seed + BigInt(i), signal };
-      return drawAndSave(run, one, output, line);
+async function drawJob(run: Run, job: Job, line: number | undefined): Promise<void> {
+  for (let i = 0; i < job.count; i++) {
+    await withDeadline(run.flags.timeout, run.signal, (signal) => {
+      const options = { ...job.options, seed: job.seed + BigInt(i), signal };
+      return drawAndSave(run, options, job.output, line);
     });
   }
 }
 
-/** The pictures that the line begins in, or those of the command line. */
-async function picturesFor(own: LineFlags, flags: GenerateFlags, common: Common) {
-  if (own.image === "-" || own.mask === "-") {
-    throw new UsageError('A line\'s pictures are files; got "-".');
-  }
-  const named = ["image", "mask", "control-image", "control-scale"].some((name) => name in own);
-  return named ? await picturesOf(flags) : common.pictures;
-}
-
-async function outputFor(own: LineFlags, count: number, common: Common): Promise<Output> {
-  if (own.output === undefined) return common.output;
-  if (own.output === "-") throw new UsageError('A line\'s output is a file; got "-".');
-  return await openOutput(own.output, count > 1);
-}
-
 /** Draws one picture and saves it. */
 async function drawAndSave(
-  { sd, reporter, preview, tally }: Run,
+  { sd, reporter, preview, sheet, tally }: Run,
   options: GenerateOptions & { readonly seed: bigint },
   output: Output,
   line: number | undefined,
@@ -186,13 +207,9 @@ async function drawAndSave(
   if (cut !== "") reporter.warning(`the prompt is too long; cut off: ${JSON.stringify(cut)}`);
   const image = await draw(sd, settings, { picture, reporter, preview });
   const path = await output.save(image, { index: picture, seed, prompt });
+  sheet?.add(image, line === undefined ? `seed ${seed}` : `${prompt} (seed ${seed})`);
   tally.pictures++;
   const { width, height } = image, seconds = milliseconds((performance.now() - began) / 1000);
   const where = line === undefined ? {} : { line };
   reporter.image({ picture, path, seed, prompt, width, height, seconds, ...where });
-}
-
-/** Whether other pictures may well go better. */
-function isOfThePicture(error: unknown): boolean {
-  return error instanceof OptionError || error instanceof DeadlineError;
 }

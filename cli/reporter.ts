@@ -12,6 +12,7 @@ import {
   type ErrorEvent,
   eventWriter,
   type ImageEvent,
+  type SheetEvent,
   type StartEvent,
   type StepEvent,
 } from "./events.ts";
@@ -28,6 +29,7 @@ export interface Reporter {
   /** How a picture looks by now; `image` is coarse until `step` is "last". */
   preview(at: { picture: number; step: number | "last" }, image: Image): Promise<void>;
   image(result: Omit<ImageEvent, "event">): void;
+  sheet(result: Omit<SheetEvent, "event">): void;
   /** A failure after which the run goes on, or its last one; who ends the run tells people. */
   error(failure: Omit<ErrorEvent, "event">): void;
   done(end: Omit<DoneEvent, "event">): void;
@@ -69,6 +71,7 @@ function peopleReporter(progress: Progress, draft: Draft | undefined): Reporter 
       const where = path === "-" ? "standard output" : path;
       progress.line(`${where}  ${kept ? "kept" : `seed ${seed}  ${seconds.toFixed(1)} s`}`);
     },
+    sheet: ({ path, pictures }) => progress.line(`${path}  ${pictures} pictures`),
     error({ message, line }) {
       if (line === undefined) progress.end();
       else progress.line(`line ${line}: ${message}`);
@@ -92,6 +95,7 @@ function jsonReporter(to: "standard output" | "standard error"): Reporter {
       write({ event: "preview", picture, step, width, height, png });
     },
     image: (result) => write({ event: "image", ...result }),
+    sheet: (result) => write({ event: "sheet", ...result }),
     error: (failure) => write({ event: "error", ...failure }),
     done: (end) => write({ event: "done", ...end }),
   };

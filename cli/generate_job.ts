@@ -1,0 +1,61 @@
+/**
+ * What is to be drawn for one prompt: the command line's flags, and the line's own over them.
+ *
+ * @module
+ */
+
+import { type GenerateOptions, randomSeed } from "../mod.ts";
+import { UsageError } from "./flags.ts";
+import {
+  type GenerateFlags,
+  generateOptions,
+  picturesOf,
+  schedulerOptionsOf,
+} from "./generate_flags.ts";
+import { openOutput, type Output } from "./output.ts";
+import type { LineFlags } from "./prompt_line.ts";
+
+/** What the command line gives to every picture. */
+export interface Common {
+  readonly flags: GenerateFlags;
+  /** The pictures of the command line, loaded once. */
+  readonly pictures: Pick<GenerateOptions, "image" | "mask" | "controls">;
+  readonly output: Output;
+}
+
+/** The pictures that one line asks for: `count` of them, with seeds from `seed` on. */
+export interface Job {
+  readonly options: Omit<GenerateOptions, "seed" | "signal">;
+  readonly seed: bigint;
+  readonly count: number;
+  readonly output: Output;
+}
+
+/** Puts a line's flags over the command line's. @throws {UsageError} where they do not fit. */
+export async function jobOf(common: Common, own: LineFlags): Promise<Job> {
+  const flags = { ...common.flags, ...own } as GenerateFlags;
+  if (flags.prompt === undefined) throw new UsageError("The line has no prompt.");
+  const options = {
+    ...generateOptions(flags),
+    ...await picturesFor(own, flags, common),
+    schedulerOptions: schedulerOptionsOf(flags),
+    prompt: flags.prompt,
+  };
+  const count = Number(flags.count ?? 1n), seed = flags.seed ?? BigInt(randomSeed());
+  return { options, seed, count, output: await outputFor(own, count, common) };
+}
+
+/** The pictures that the line begins in, or those of the command line. */
+async function picturesFor(own: LineFlags, flags: GenerateFlags, common: Common) {
+  if (own.image === "-" || own.mask === "-") {
+    throw new UsageError('A line\'s pictures are files; got "-".');
+  }
+  const named = ["image", "mask", "control-image", "control-scale"].some((name) => name in own);
+  return named ? await picturesOf(flags) : common.pictures;
+}
+
+async function outputFor(own: LineFlags, count: number, common: Common): Promise<Output> {
+  if (own.output === undefined) return common.output;
+  if (own.output === "-") throw new UsageError('A line\'s output is a file; got "-".');
+  return await openOutput(own.output, count > 1);
+}

@@ -21,9 +21,25 @@ export const TOPICS: Readonly<Record<string, TopicEntry>> = {
     about: "the way from a prompt to a picture, stage by stage",
     load: async () => (await import("./pipeline.ts")).pipeline,
   },
+  latents: {
+    about: "what the U-Net works on",
+    load: async () => (await import("./latents.ts")).latents,
+  },
   guidance: {
     about: "what the guidance scale does",
     load: async () => (await import("./guidance.ts")).guidance,
+  },
+  "negative-prompt": {
+    about: "drawing away from words",
+    load: async () => (await import("./negative_prompt.ts")).negativePrompt,
+  },
+  img2img: {
+    about: "beginning in a picture",
+    load: async () => (await import("./img2img.ts")).img2img,
+  },
+  interpolate: {
+    about: "the way between two noises",
+    load: async () => (await import("./interpolate.ts")).interpolation,
   },
   schedulers: {
     about: "noise tables, and solvers as rows of weights",

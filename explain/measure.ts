@@ -1,0 +1,60 @@
+/**
+ * Measures that several experiments take.
+ *
+ * @module
+ */
+
+import type { Image } from "../pipeline/image.ts";
+import type { GenerateOptions } from "../pipeline/options.ts";
+import type { Laboratory } from "./topic.ts";
+
+/** Root mean square of the differences of two equally long lists of numbers. */
+export function rmsDistance(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += (a[i]! - b[i]!) ** 2;
+  return Math.sqrt(sum / a.length);
+}
+
+/** Mean and standard deviation. */
+export function moments(values: ArrayLike<number>): { mean: number; deviation: number } {
+  let sum = 0, squares = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i]!;
+  const mean = sum / values.length;
+  for (let i = 0; i < values.length; i++) squares += (values[i]! - mean) ** 2;
+  return { mean, deviation: Math.sqrt(squares / values.length) };
+}
+
+/** Cosine of the angle between two vectors. */
+export function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let dot = 0, aa = 0, bb = 0;
+  for (let i = 0; i < a.length; i++) {
+    dot += a[i]! * b[i]!;
+    aa += a[i]! ** 2;
+    bb += b[i]! ** 2;
+  }
+  return dot / Math.sqrt(aa * bb);
+}
+
+/** Peak signal-to-noise ratio of two pictures of one size, in decibels. */
+export function psnr(a: Image, b: Image): number {
+  return 20 * Math.log10(255 / Math.max(rmsDistance(a.data, b.data), 1e-9));
+}
+
+/** How far red stands above green and blue in a picture, on average: -1 to 1. */
+export function redness(image: Image): number {
+  let sum = 0;
+  const { data, channels } = image;
+  for (let i = 0; i < data.length; i += channels) {
+    sum += Math.max(0, data[i]! - Math.max(data[i + 1]!, data[i + 2]!)) / 255;
+  }
+  return sum / (data.length / channels);
+}
+
+/** Draws with the laboratory's prompt and seed where the options say nothing else. */
+export async function draw(
+  { sd, prompt, seed, signal }: Laboratory,
+  options: Partial<GenerateOptions> = {},
+): Promise<Image> {
+  const base = { prompt, seed, steps: 15, scheduler: "DPM++ 2M", ...(signal && { signal }) };
+  return await sd.generate({ ...base, ...options });
+}

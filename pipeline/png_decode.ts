@@ -35,8 +35,8 @@ export function pngSize(bytes: Uint8Array, source: string): { width: number; hei
  * Decodes any PNG by lodepng, compiled to WebAssembly: gray, RGB, palette, 1 to 16 bits,
  * interlaced; of an animation, the still picture.
  *
- * 16-bit samples lose their low byte, and colours marked transparent get alpha 0. Throws an
- * ImageError if the file is damaged.
+ * 16-bit samples lose their low byte, and colours marked transparent get alpha 0. The decoder is a
+ * file in Deno's npm cache, which must be readable. Throws an ImageError if the PNG is damaged.
  */
 export async function decodePng(bytes: Uint8Array, source: string): Promise<Pixels> {
   const chunks = [...pngChunks(bytes, source)].filter(({ type }) => PICTURE_CHUNKS.has(type));

@@ -26,7 +26,7 @@ const USAGE = `deno run -A bench/sd15.ts --weights DIR [options]
   --only A,B        only these: ours, ort, torch, torch-bf16, or ours:VARIANT (peers/variants.ts)
   --size N          side of the picture in pixels (512)
   --rounds N        rounds of every program (5)
-  --unet            the U-Net only
+  --networks A,B    only these: unet, text_encoder, vae_decoder
   --threads N       threads of every program (its own default)
   --library FILE    ONNX Runtime's library, for ours
   --memory GB       what may be alive at once (20)
@@ -46,7 +46,16 @@ interface Settings {
   readonly networks: readonly NetworkName[];
 }
 
+const NETWORKS: readonly NetworkName[] = ["unet", "text_encoder", "vae_decoder"];
 const PEERS = ["ours", "ort", "torch", "torch-bf16"];
+
+function networkCalled(name: string): NetworkName {
+  const known = NETWORKS.find((each) => each === name);
+  if (known) return known;
+  throw new RangeError(
+    `Cannot measure ${name}: there is no such network; expected ${NETWORKS.join(", ")}.`,
+  );
+}
 
 /** How to start the program called `name`. */
 function program(name: string, settings: Settings, extra: readonly string[] = []): Program {
@@ -67,7 +76,7 @@ function program(name: string, settings: Settings, extra: readonly string[] = []
     }
     case "ort": {
       const args = [script("onnxruntime_peer.py"), graphs, ...sized];
-      return { name, command: python, args, gigabytes: 11 };
+      return { name, command: python, args, gigabytes: 9 };
     }
     case "torch":
     case "torch-bf16": {
@@ -103,25 +112,23 @@ async function measure(
   { networks, rounds }: Settings,
   into: Map<string, Measured>,
 ): Promise<void> {
-  const running: [Peer, Measured][] = [];
+  const running: { peer: Peer; measured: Measured }[] = [];
   for (const program of group) {
     const measured = into.get(program.name) ?? new Measured(program.name);
     into.set(program.name, measured);
     const start = performance.now();
     const peer = await Peer.start(program);
-    running.push([peer, measured]);
-    measured.add("load unet", (await peer.ask("load", "unet")).ms);
+    running.push({ peer, measured });
+    measured.add("load", (await peer.ask("load", networks[0]!)).ms);
     measured.add("ready", performance.now() - start);
   }
   for (const network of networks) {
-    for (const [peer, measured] of running) {
-      if (network !== "unet") {
-        measured.add(`load ${network}`, (await peer.ask("load", network)).ms);
-      }
+    for (const { peer } of running) {
+      if (network !== networks[0]) await peer.ask("load", network);
       await peer.ask("run", network); // the first run allocates
     }
     for (let round = 0; round < rounds; round++) {
-      for (const [peer, measured] of running) {
+      for (const { peer, measured } of running) {
         const { ms, processorMs, values } = await peer.ask("run", network);
         measured.add(`run ${network}`, ms);
         measured.add(`processor ${network}`, processorMs);
@@ -131,7 +138,7 @@ async function measure(
       }
     }
   }
-  for (const [peer, measured] of running) {
+  for (const { peer, measured } of running) {
     measured.addMemory(peer.memory);
     measured.versions = peer.versions;
     await peer.quit();
@@ -157,6 +164,14 @@ async function profile(name: string, settings: Settings): Promise<string> {
   }
 }
 
+/** The command line for a record: where things lie on this machine says nothing. */
+function withoutPaths(args: readonly string[]): string {
+  const isPath = (flag: string | undefined) =>
+    ["--weights", "--python", "--graphs", "--library"].includes(flag ?? "");
+  return args.map((arg, i) => isPath(args[i - 1]) ? "..." : arg)
+    .filter((arg) => arg !== "--record").join(" ");
+}
+
 async function main(args: string[]): Promise<void> {
   const { values } = parseArgs({
     args,
@@ -171,7 +186,7 @@ async function main(args: string[]): Promise<void> {
       library: { type: "string" },
       threads: { type: "string" },
       peers: { type: "boolean", default: false },
-      unet: { type: "boolean", default: false },
+      networks: { type: "string", default: NETWORKS.join() },
       record: { type: "boolean", default: false },
       profile: { type: "boolean", default: false },
     },
@@ -190,7 +205,7 @@ async function main(args: string[]): Promise<void> {
     size: Number(values.size),
     rounds: Number(values.rounds),
     memory: Number(values.memory),
-    networks: values.unet ? ["unet"] : ["unet", "text_encoder", "vae_decoder"],
+    networks: values.networks.split(",").map(networkCalled),
   };
   let text: string;
   if (values.profile) {
@@ -203,7 +218,7 @@ async function main(args: string[]): Promise<void> {
     }
     text = report([...measured.values()], settings);
   }
-  text = `${await machine(`bench/sd15.ts ${args.join(" ")}`)}\n${text}`;
+  text = `${await machine(`bench/sd15.ts ${withoutPaths(args)}`)}\n${text}`;
   console.log(text);
   if (values.record) {
     const history = new URL("./HISTORY.md", import.meta.url);

@@ -15,6 +15,12 @@ interface Column {
   readonly show: (value: number) => string;
 }
 
+const TITLES: Readonly<Record<NetworkName, string>> = {
+  unet: "U-Net",
+  text_encoder: "text",
+  vae_decoder: "VAE",
+};
+
 const milliseconds = (value: number) => value.toFixed(0);
 const gigabytes = (value: number) => (value / 1e9).toFixed(2);
 
@@ -53,18 +59,16 @@ function columns(networks: readonly NetworkName[]): Column[] {
     },
     show: gigabytes,
   });
-  const has = (network: NetworkName) => networks.includes(network);
   return [
-    time("start to U-Net ready ms", (one) => one.min("ready")),
-    time("of it load ms", (one) => one.min("load unet")),
-    time("U-Net step ms, min", (one) => one.min("run unet")),
-    time("median", (one) => one.median("run unet")),
-    time("processor ms", (one) => one.min("processor unet")),
-    ...(has("text_encoder") ? [time("text ms, min", (one) => one.min("run text_encoder"))] : []),
-    ...(has("vae_decoder") ? [time("VAE ms, min", (one) => one.min("run vae_decoder"))] : []),
-    memory("U-Net own GB", "unet", "anonymous"),
-    memory("mapped GB", "unet", "mapped"),
-    ...(has("vae_decoder") ? [memory("VAE own GB", "vae_decoder", "anonymous")] : []),
+    time("ready ms", (one) => one.min("ready")),
+    time("load ms", (one) => one.min("load")),
+    ...networks.flatMap((network) => [
+      time(`${TITLES[network]} ms, min`, (one) => one.min(`run ${network}`)),
+      time("median", (one) => one.median(`run ${network}`)),
+      time("processor", (one) => one.min(`processor ${network}`)),
+      memory("own GB", network, "anonymous"),
+    ]),
+    memory("mapped GB", undefined, "mapped"),
     memory("peak GB", undefined, "peak"),
   ];
 }

@@ -56,5 +56,7 @@ function projection(n: number): { real: Value; imaginary: Value } {
     }
     return constant(data, [n, n]);
   };
+  // A single place has one frequency.
+  if (n === 1) return { real: matrix(() => 1), imaginary: matrix(() => 0) };
   return { real: matrix((angle) => 1 + Math.cos(angle)), imaginary: matrix(Math.sin) };
 }

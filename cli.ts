@@ -37,6 +37,23 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     about: "run the ideas of Stable Diffusion and look at them",
     load: async () => (await import("./cli/explain.ts")).explain,
   },
+  metadata: {
+    about: "say how pictures were made",
+    load: async () => (await import("./cli/metadata.ts")).metadata,
+  },
+  verify: {
+    about: "make a picture again and compare",
+    load: async () => (await import("./cli/verify.ts")).verify,
+  },
+  train: {
+    about: "learn a word, an adapter or a model from pictures",
+    load: async () => (await import("./cli/train.ts")).train,
+  },
+  upscale: {
+    about: "enlarge pictures by an upscaler's ONNX file",
+    load: async () => (await import("./cli/upscale.ts")).upscale,
+    flags: async () => (await import("./cli/upscale.ts")).UPSCALE_FLAGS,
+  },
   export: {
     about: "write a model's networks as ONNX files",
     load: async () => (await import("./cli/export.ts")).exportModel,

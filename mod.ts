@@ -42,10 +42,23 @@ export {
 export { openWhole, type WholeFile } from "./pipeline/image_save.ts";
 export { type GridColor, type GridOptions, pictureGrid } from "./pipeline/picture_grid.ts";
 export { Image } from "./pipeline/image.ts";
+export type { Hires, HiresUpscale } from "./pipeline/hires.ts";
+export type { LatentFilter } from "./pipeline/hires_latents.ts";
+export { type Canvas, extendCanvas, type Extension } from "./pipeline/outpaint.ts";
+export {
+  upscale,
+  type UpscaleOptions,
+  Upscaler,
+  type UpscalerOptions,
+} from "./pipeline/upscale.ts";
+export type { FreeU } from "./models/unet_variant.ts";
 export type { PromptToken } from "./pipeline/prompt_tokens.ts";
 export type { PromptSyntax } from "./pipeline/prompt_syntax.ts";
 export type { LongPrompt } from "./pipeline/prompt_windows.ts";
 export type { Control } from "./pipeline/control_nets.ts";
+export { type Metadata, type MetadataSource, readMetadata } from "./pipeline/metadata.ts";
+export { metadataOfFile } from "./pipeline/metadata_file.ts";
+export { optionsFromMetadata } from "./pipeline/metadata_options.ts";
 export type { OpenModelOptions } from "./pipeline/open_model.ts";
 export { DownloadError } from "./pipeline/hub_download.ts";
 export type { ExportedNetwork, ExportOptions } from "./pipeline/export_onnx.ts";
@@ -88,3 +101,16 @@ export {
   webgpu,
 } from "./ffi/providers.ts";
 export { ModelFormatError } from "./weights/model_format_error.ts";
+export {
+  type ConceptOptions,
+  DivergedError,
+  type LoraOptions,
+  RUN_DEFAULTS as TRAINING_DEFAULTS,
+  type RunOptions as TrainingOptions,
+  type TextualInversionOptions,
+  trainDreambooth,
+  TrainingError,
+  type TrainingEvent,
+  trainLora,
+  trainTextualInversion,
+} from "./training/mod.ts";

@@ -18,6 +18,7 @@ import {
 } from "../mod.ts";
 import type { FlagTable, FlagValues } from "./flags.ts";
 import { UsageError } from "./flags.ts";
+import { STEERING_FLAGS, steeringOptions, steeringPictures } from "./steering_flags.ts";
 
 /** Flags of `latent generate`. */
 export const GENERATE_FLAGS = {
@@ -94,6 +95,7 @@ export const GENERATE_FLAGS = {
   image: { kind: "text", value: "FILE", aliases: ["init-img"], help: "picture to begin in, or -" },
   strength: { kind: "number", range: [0, 1], help: "how much of the picture is made anew (0.8)" },
   mask: { kind: "text", value: "FILE", help: "bright where the picture is painted anew" },
+  ...STEERING_FLAGS,
   "prompt-syntax": {
     kind: "text",
     choices: ["auto", "a1111", "plain"],
@@ -111,6 +113,8 @@ export const GENERATE_FLAGS = {
   controlnet: { kind: "list", value: "PATH", help: "ControlNet, folder or file; may repeat" },
   "control-image": { kind: "list", value: "FILE", help: "what each ControlNet is shown" },
   "control-scale": { kind: "list", value: "N", help: "how strongly each ControlNet acts (1)" },
+  "no-metadata": { kind: "switch", help: "do not write into the picture how it was made" },
+  "hash-weights": { kind: "switch", help: "write the SHA-256 of large weight files into it, too" },
   "vae-tiling": { kind: "switch", help: "decode in tiles, as is done when memory is short" },
   provider: {
     kind: "list",
@@ -148,11 +152,13 @@ export function generateOptions(flags: GenerateFlags): Omit<GenerateOptions, "pr
     ...given("timesteps", numbersOf("--timesteps", flags.timesteps)),
     ...given("rng", flags.rng),
     ...given("vaeTiling", flags["vae-tiling"]),
+    ...given("metadata", flags["no-metadata"] && false),
     ...given("width", number(flags.width)),
     ...given("height", number(flags.height)),
     ...given("clipSkip", number(flags["clip-skip"])),
     ...given("scheduler", flags.scheduler),
     ...given("strength", flags.strength),
+    ...steeringOptions(flags),
   };
 }
 
@@ -162,6 +168,7 @@ export function openOptionsOf(flags: GenerateFlags): OpenOptions {
     providers: providersOf(flags),
     ...given("variant", flags.variant),
     ...given("offline", flags.offline),
+    ...given("hashWeights", flags["hash-weights"]),
     ...given("config", flags.config),
     ...given("loras", flags.lora?.map(loraOf)),
     ...given("loraFolder", flags["lora-dir"]),
@@ -199,7 +206,7 @@ async function controlsOf(flags: GenerateFlags): Promise<Control[] | undefined> 
 /** The pictures that `--image`, `--mask` and `--control-image` name; `-` is standard input. */
 export async function picturesOf(
   flags: GenerateFlags,
-): Promise<Pick<GenerateOptions, "image" | "mask" | "controls">> {
+): Promise<Partial<GenerateOptions>> {
   const load = async (path: string | undefined) => {
     if (path === undefined) return undefined;
     return await Image.load(path === "-" ? await readAll(Deno.stdin.readable) : path);
@@ -208,6 +215,7 @@ export async function picturesOf(
     ...given("image", await load(flags.image)),
     ...given("mask", await load(flags.mask)),
     ...given("controls", await controlsOf(flags)),
+    ...await steeringPictures(flags),
   };
 }
 

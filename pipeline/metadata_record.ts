@@ -22,7 +22,13 @@ export interface WeightFile {
 /** What the settings do not say about a run. All that the caller knows; hashes only if it has them. */
 export interface PictureFacts {
   /** Where the model is, and its files. */
-  readonly model: { readonly path: string; readonly weights?: readonly WeightFile[] };
+  readonly model: {
+    readonly path: string;
+    /** How it was opened: the variant of its files, the folder of its configurations. */
+    readonly variant?: string;
+    readonly config?: string;
+    readonly weights?: readonly WeightFile[];
+  };
   /** Of this program, of ONNX Runtime, of Deno and of whatever else matters. */
   readonly versions?: Readonly<Record<string, string>>;
   /** Names of the execution providers, in order of preference. */

@@ -18,6 +18,8 @@ const has = (members: Readonly<Record<string, Check>>): Check => (value) =>
 const MEMBERS: Readonly<Record<string, Check>> = {
   model: has({
     path: isText,
+    variant: isAbsentOr(isText),
+    config: isAbsentOr(isText),
     weights: isAbsentOr(isListOf(has({ file: isText, sha256: isText }))),
   }),
   versions: isAbsentOr(isMapOf(isText)),

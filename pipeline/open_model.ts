@@ -11,6 +11,9 @@ import { fetchModel, type HubOptions, isHubId } from "./hub.ts";
 import { type ModelParts, openFolder } from "./model_parts.ts";
 import { openSingleFile } from "./single_file.ts";
 
+/** The embedded model's name, in records too. */
+export const EMBEDDED = "embedded";
+
 /** What may be said about a model beside its name. */
 export interface OpenModelOptions {
   /** Weight files of a variant, such as `fp16`, where a part of a folder has them. */
@@ -32,7 +35,9 @@ export async function openModel(
   model: string | undefined,
   options: OpenModelOptions = {},
 ): Promise<ModelParts> {
-  if (model === undefined) return await openEmbedded();
+  if (model === undefined || model === EMBEDDED) {
+    return { ...await openEmbedded(), path: EMBEDDED };
+  }
   let info: Deno.FileInfo;
   try {
     info = await Deno.stat(model);

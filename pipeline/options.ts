@@ -107,6 +107,8 @@ export interface GenerateOptions {
   readonly rng?: RandomKind;
   /** Decode in tiles: true, false, or by default when memory would not suffice. */
   readonly vaeTiling?: boolean;
+  /** Write how the picture was made into its file. Default true. */
+  readonly metadata?: boolean;
   /** Stops the run within a step; the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal;
 }

@@ -22,7 +22,8 @@ import type { Network } from "./model_parts.ts";
 import { openModel, type OpenModelOptions } from "./open_model.ts";
 import type { ControlNetConfig } from "../models/controlnet_config.ts";
 import type { Image } from "./image.ts";
-import { parametersText } from "./parameters_text.ts";
+import { pictureTexts } from "./metadata_record.ts";
+import { FactsGatherer } from "./picture_facts.ts";
 import type { ModelParts } from "./model_parts.ts";
 import type { GuidedPrompt } from "./noise_predictor.ts";
 import {
@@ -55,6 +56,8 @@ export interface OpenOptions extends OpenModelOptions {
   readonly embeddings?: readonly string[];
   /** ControlNets: folders or single files. */
   readonly controlNets?: readonly string[];
+  /** Put the SHA-256 of large weight files into pictures, too: a second for a gigabyte, once. */
+  readonly hashWeights?: boolean;
   /** Path of ONNX Runtime's library. Default: looked for, see `openRuntime`. */
   readonly library?: string;
   /** Threads within an operator. Default: ONNX Runtime's choice. */
@@ -83,6 +86,7 @@ export class StableDiffusion implements AsyncDisposable {
   readonly #controlNets: number;
   readonly #switch: LoraSwitch;
   readonly #autoencoder: Autoencoder;
+  readonly #facts: FactsGatherer;
   /** Execution providers in order of preference. */
   readonly providers: readonly Provider[];
 
@@ -91,19 +95,20 @@ export class StableDiffusion implements AsyncDisposable {
     learned: readonly LearnedTokens[],
     controlNets: readonly Network<ControlNetConfig>[],
     builder: SessionBuilder,
-    loraFolder: string | undefined,
+    options: OpenOptions,
   ) {
     this.#parts = parts;
     this.#controlNets = controlNets.length;
     const base = new PromptedNetworks(parts, learned, controlNets, builder);
-    this.#switch = new LoraSwitch(base, loraFolder);
+    this.#switch = new LoraSwitch(base, options.loraFolder);
     this.#autoencoder = new Autoencoder(parts, builder);
     this.providers = builder.options.providers;
+    this.#facts = new FactsGatherer(parts, builder, options);
   }
 
   /**
-   * Opens a diffusers folder, a single file, a name on the Hub, or the embedded model. Reads configurations and the headers of the
-   * weight files only; networks are built when first used.
+   * Opens a diffusers folder, a single file, a name on the Hub, or the embedded model. Reads
+   * configurations and the headers of the weight files only; networks are built when first used.
    *
    * @throws {ModelFormatError} for a folder that cannot be used, naming the file.
    * @throws {LibraryNotFoundError} where there is no ONNX Runtime.
@@ -117,7 +122,7 @@ export class StableDiffusion implements AsyncDisposable {
     const runtime = openRuntime(library === undefined ? {} : { library });
     const session = { providers, ...(threads === undefined ? {} : { threads }) };
     const builder = new SessionBuilder(runtime, session);
-    return new StableDiffusion(adapted, learned, controlNets, builder, options.loraFolder);
+    return new StableDiffusion(adapted, learned, controlNets, builder, options);
   }
 
   /** Draws one picture. @throws {OptionError} for options that this model cannot draw with. */
@@ -240,7 +245,9 @@ export class StableDiffusion implements AsyncDisposable {
       signal: settings?.signal,
     });
     const image = settings ? paintingOf(settings)?.finish(decoded) ?? decoded : decoded;
-    if (settings) image.text.parameters = parametersText(settings, this.#parts.path);
+    if (settings && (settings.metadata ?? true)) {
+      Object.assign(image.text, pictureTexts(settings, await this.#facts.gather(settings)));
+    }
     return image;
   }
 

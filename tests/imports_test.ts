@@ -13,7 +13,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   weights: [],
   schedulers: [],
   models: ["graph", "weights"],
-  pipeline: ["ffi", "graph", "models", "schedulers", "weights"],
+  pipeline: ["deno.json", "ffi", "graph", "models", "schedulers", "weights"],
   training: ["ffi", "graph", "models", "pipeline", "schedulers", "weights"],
   explain: ["ffi", "graph", "models", "pipeline", "schedulers", "training", "weights"],
   cli: ["mod.ts", "deno.json", "explain", "training"],

@@ -2,7 +2,7 @@
 import { cpu, type Provider } from "../ffi/providers.ts";
 import { openRuntime } from "../ffi/runtime.ts";
 import { SessionBuilder } from "../pipeline/session_builder.ts";
-import { type LearningRate, learningRate, SCHEDULES } from "./learning_rate.ts";
+import { type LearningRate, learningRate, type SCHEDULES } from "./learning_rate.ts";
 import { adam, adamw, lion, momentum, type Optimizer, rmsprop, sgd } from "./optimizers.ts";
 import { TrainingError } from "./training_error.ts";
 

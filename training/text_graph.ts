@@ -3,7 +3,6 @@ import { concat } from "../graph/ops/join.ts";
 import { constant, input, type Value } from "../graph/value.ts";
 import { clipTextModel, type ClipTextOptions } from "../models/clip_text.ts";
 import type { ModelParts, TextEncoderParts } from "../pipeline/model_parts.ts";
-import type { TrainingStepOptions } from "./training_step.ts";
 
 /** What the U-Net is told of the prompts. */
 export interface TextValues {
@@ -11,6 +10,8 @@ export interface TextValues {
   readonly hidden: Value;
   /** SDXL: [B, P]. */
   readonly pooled?: Value;
+  /** By encoder, the weights that its graph made inputs of. */
+  readonly parameters?: readonly (readonly Value[])[];
 }
 
 /** The encoders' names in files of adapters and embeddings. */
@@ -52,12 +53,13 @@ export function encodedText(
       hiddenState: isXl ? -2 : -1,
       finalLayerNorm: !isXl,
       pooled: isXl && index === 1,
-    }).outputs;
+    });
   });
-  const states = encoded.map(({ hidden_states: states }) => states!);
+  const states = encoded.map(({ outputs }) => outputs.hidden_states!);
   const hidden = states.length === 1 ? states[0]! : concat(states, 2);
-  const pooled = encoded.at(-1)!.pooled;
-  return { hidden, ...(pooled && { pooled }) };
+  const { pooled } = encoded.at(-1)!.outputs;
+  const parameters = encoded.map(({ parameters }) => parameters);
+  return { hidden, parameters, ...(pooled && { pooled }) };
 }
 
 /** Inputs for prompts that were encoded before: the encoders are then no part of the graph. */
@@ -75,12 +77,4 @@ export function timeIds(parts: ModelParts, { batch, height, width }: TrainingSha
   const { factor } = parts.vae.config, h = height * factor, w = width * factor;
   const rows = Array.from({ length: batch }, () => [h, w, 0, 0, h, w]).flat();
   return constant(Float32Array.from(rows), [batch, 6]);
-}
-
-/** Parameters with the numbers that they begin with. */
-export interface Trainable {
-  /** Inputs of the graph. */
-  readonly parameters: TrainingStepOptions["parameters"];
-  /** By name. */
-  readonly initial: ReadonlyMap<string, Float32Array>;
 }

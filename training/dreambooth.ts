@@ -1,0 +1,67 @@
+import type { ModelParts } from "../pipeline/model_parts.ts";
+import { spellings } from "../models/spellings.ts";
+import type { LoraNetwork } from "../weights/lora_names.ts";
+import { toFloat32 } from "../weights/read.ts";
+import type { StoredTensor, TensorSource } from "../weights/stored_tensor.ts";
+import { type ConceptOptions, trainConcept } from "./concept.ts";
+import { checkFolder, saveModelFolder } from "./model_folder.ts";
+import { inputName } from "./training_step.ts";
+import { TrainingError } from "./training_error.ts";
+import type { TrainingEvent } from "./training_run.ts";
+
+/**
+ * DreamBooth (Ruiz et al. 2023, arXiv:2208.12242): trains the whole U-Net, and the text encoder
+ * where asked, and writes a new model folder.
+ *
+ * @throws {TrainingError} for options and pictures that cannot be learned from, for a model that
+ *   is no folder, and where `output` is there already.
+ * @throws {DivergedError} when the loss is no number any more.
+ */
+export async function* trainDreambooth(
+  options: ConceptOptions,
+): AsyncGenerator<TrainingEvent, void, void> {
+  yield* trainConcept("dreambooth", options, (parts, { output }) => {
+    checkFolder(parts, output);
+    if (options.textEncoder && parts.textEncoders.length > 1) {
+      throw new TrainingError(
+        "textEncoder",
+        "Cannot train two whole text encoders: train a LoRA of them, or only the U-Net.",
+      );
+    }
+    const places = new Map<string, { network: LoraNetwork; stored: StoredTensor }>();
+    return {
+      options: () => ({ parameter: () => true }),
+      begin: async (built) => {
+        const initial = new Map<string, Float32Array>();
+        for (const [network, values] of built) {
+          for (const name of values.map(inputName)) {
+            const stored = find(weightsOf(parts, network), name);
+            places.set(name, { network, stored });
+            initial.set(name, await toFloat32(stored));
+          }
+        }
+        return { parameters: [...built.values()].flat(), initial };
+      },
+      save: async (values) => {
+        const changed = [...values].map(([name, data]) => ({ ...places.get(name)!, data }));
+        await saveModelFolder(parts, output, changed);
+        return output;
+      },
+      identity: {},
+      rate: 5e-6,
+    };
+  });
+}
+
+function weightsOf(parts: ModelParts, network: LoraNetwork): TensorSource {
+  return network === "unet" ? parts.unet.weights : parts.textEncoders[0]!.weights;
+}
+
+/** The tensor under any of its spellings; the graph was built from it, so it is there. */
+function find(source: TensorSource, name: string): StoredTensor {
+  for (const spelling of spellings(name)) {
+    const tensor = source.get(spelling);
+    if (tensor) return tensor;
+  }
+  throw new TypeError(`Cannot find ${name} in ${source.path}.`);
+}

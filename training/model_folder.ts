@@ -1,0 +1,109 @@
+/** A trained model as a diffusers folder: the original's files, and the weights that changed. */
+import { extname, join } from "node:path";
+import type { ModelParts } from "../pipeline/model_parts.ts";
+import type { LoraNetwork } from "../weights/lora_names.ts";
+import { writeSafetensors } from "../weights/safetensors_write.ts";
+import { type StoredTensor, tensorInMemory, type TensorSource } from "../weights/stored_tensor.ts";
+import { TrainingError } from "./training_error.ts";
+
+/** A tensor with new values. */
+export interface ChangedTensor {
+  readonly network: LoraNetwork;
+  /** As it was. */
+  readonly stored: StoredTensor;
+  /** As it is. */
+  readonly data: Float32Array;
+}
+
+/** Refuses what no folder can be written from, or where one would be overwritten. */
+export function checkFolder(parts: ModelParts, output: string): void {
+  let isFolder = false, exists = true;
+  try {
+    isFolder = Deno.statSync(parts.path).isDirectory;
+    Deno.lstatSync(output);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    exists = false;
+  }
+  if (!isFolder) {
+    throw new TrainingError(
+      "model",
+      `Cannot train the whole of ${parts.path}: it is a single file, and the result is a folder ` +
+        "with its configurations. Give a diffusers folder, or train a LoRA.",
+    );
+  }
+  if (!exists) return;
+  throw new TrainingError(
+    "output",
+    `Cannot write the model to ${output}: it is there already. Choose another folder.`,
+  );
+}
+
+/**
+ * Writes the folder: beside `output` first, then renamed. Weights keep the element types that they
+ * had, under the usual names without a variant.
+ */
+export async function saveModelFolder(
+  parts: ModelParts,
+  output: string,
+  changed: readonly ChangedTensor[],
+): Promise<void> {
+  const beside = `${output.replace(/\/+$/, "")}.${crypto.randomUUID()}.tmp`;
+  try {
+    await copyTexts(parts.path, beside);
+    for (const { folder, network, weights } of networksOf(parts)) {
+      const own = new Map(
+        changed.filter((tensor) => tensor.network === network)
+          .map((tensor) => [tensor.stored.name, tensor]),
+      );
+      const name = folder.startsWith("text_encoder") ? "model" : "diffusion_pytorch_model";
+      const tensors = [...weights.names()].map((key) => {
+        const tensor = own.get(key);
+        return tensor ? updated(tensor) : weights.get(key)!;
+      });
+      const metadata = { format: "pt" };
+      await writeSafetensors(join(beside, folder, `${name}.safetensors`), tensors, { metadata });
+    }
+    await Deno.rename(beside, output);
+  } catch (error) {
+    await Deno.remove(beside, { recursive: true }).catch(() => {}); // The first error counts.
+    throw error;
+  }
+}
+
+function networksOf(
+  { unet, vae, textEncoders }: ModelParts,
+): { folder: string; network: LoraNetwork | "vae"; weights: TensorSource }[] {
+  const [first, second] = textEncoders;
+  return [
+    { folder: "unet", network: "unet", weights: unet.weights },
+    { folder: "vae", network: "vae", weights: vae.weights },
+    { folder: "text_encoder", network: "text_encoder", weights: first!.weights },
+    ...(second
+      ? [{
+        folder: "text_encoder_2",
+        network: "text_encoder_2" as const,
+        weights: second.weights,
+      }]
+      : []),
+  ];
+}
+
+/** Configurations, vocabularies and licences: all small files that are no weights. */
+async function copyTexts(from: string, to: string): Promise<void> {
+  await Deno.mkdir(to);
+  for await (const entry of Deno.readDir(from)) {
+    const source = join(from, entry.name), target = join(to, entry.name);
+    const { isDirectory } = await Deno.stat(source);
+    if (isDirectory) await copyTexts(source, target);
+    else if ([".json", ".txt", ".md", ".model"].includes(extname(entry.name))) {
+      if (!entry.name.endsWith(".index.json")) await Deno.copyFile(source, target);
+    }
+  }
+}
+
+function updated({ stored: { name, dtype, shape }, data }: ChangedTensor): StoredTensor {
+  if (dtype === "F32") return tensorInMemory(name, dtype, shape, data);
+  if (dtype !== "F16") return tensorInMemory(name, "F32", shape, data);
+  return tensorInMemory(name, dtype, shape, Float16Array.from(data));
+}

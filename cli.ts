@@ -37,6 +37,10 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     about: "run the ideas of Stable Diffusion and look at them",
     load: async () => (await import("./cli/explain.ts")).explain,
   },
+  models: {
+    about: "list, fetch and remove models of the Hub",
+    load: async () => (await import("./cli/models.ts")).models,
+  },
   metadata: {
     about: "say how pictures were made",
     load: async () => (await import("./cli/metadata.ts")).metadata,

@@ -60,6 +60,13 @@ export { type Metadata, type MetadataSource, readMetadata } from "./pipeline/met
 export { metadataOfFile } from "./pipeline/metadata_file.ts";
 export { optionsFromMetadata } from "./pipeline/metadata_options.ts";
 export type { OpenModelOptions } from "./pipeline/open_model.ts";
+export { fetchModel, type HubOptions, isHubId } from "./pipeline/hub.ts";
+export {
+  type CachedModelInfo,
+  cachedModels,
+  type Environment,
+  hubCacheFolder,
+} from "./pipeline/hub_cache.ts";
 export { DownloadError } from "./pipeline/hub_download.ts";
 export type { ExportedNetwork, ExportOptions } from "./pipeline/export_onnx.ts";
 export type { GuidanceKind } from "./pipeline/guide.ts";

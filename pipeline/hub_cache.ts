@@ -90,6 +90,53 @@ export class CachedModel {
   }
 }
 
+/** A model in the cache, as it is listed. */
+export interface CachedModelInfo {
+  /** `owner/name`. */
+  readonly name: string;
+  /** Branches and tags by the commit that they were at. */
+  readonly revisions: Readonly<Record<string, string>>;
+  /** Bytes of all its files. */
+  readonly bytes: number;
+  /** Bytes of downloads that were broken off. */
+  readonly incomplete: number;
+  /** Where it is. */
+  readonly folder: string;
+}
+
+/** The models in a cache, by name; none where there is no cache. */
+export async function cachedModels(cache: string): Promise<CachedModelInfo[]> {
+  const found: CachedModelInfo[] = [];
+  for (const entry of await entriesOf(cache)) {
+    const name = /^models--(.+)$/.exec(entry.name)?.[1]?.replaceAll("--", "/");
+    if (name === undefined) continue;
+    const folder = join(cache, entry.name);
+    let bytes = 0, incomplete = 0;
+    for (const blob of await entriesOf(join(folder, "blobs"))) {
+      const { size } = await Deno.stat(join(folder, "blobs", blob.name));
+      if (blob.name.endsWith(".incomplete")) incomplete += size;
+      else if (!blob.name.endsWith(".lock")) bytes += size;
+    }
+    const revisions: Record<string, string> = {};
+    for (const ref of await entriesOf(join(folder, "refs"))) {
+      if (!ref.isFile) continue;
+      revisions[ref.name] = (await Deno.readTextFile(join(folder, "refs", ref.name))).trim();
+    }
+    found.push({ name, revisions, bytes, incomplete, folder });
+  }
+  return found.sort((a, b) => a.name.localeCompare(b.name));
+}
+
+async function entriesOf(folder: string): Promise<Deno.DirEntry[]> {
+  const entries: Deno.DirEntry[] = [];
+  try {
+    for await (const entry of Deno.readDir(folder)) entries.push(entry);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  return entries;
+}
+
 async function exists(path: string): Promise<boolean> {
   try {
     await Deno.stat(path);

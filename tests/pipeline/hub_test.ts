@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { fetchModel, isHubId } from "../../pipeline/hub.ts";
+import { type CachedModelInfo, cachedModels } from "../../pipeline/hub_cache.ts";
 import { DownloadError } from "../../pipeline/hub_download.ts";
 import { neededFiles } from "../../pipeline/hub_files.ts";
 
@@ -134,6 +135,21 @@ Deno.test("fetchModel() gets what a pipeline needs, in the layout of the shared 
     hub.requests.length = 0;
     await get("me/tiny");
     assert.deepEqual(hub.requests.filter((p) => p.includes("resolve")), [], "nothing twice");
+  }));
+
+Deno.test("cachedModels() lists what was fetched, and what was broken off", () =>
+  withHub(async (_hub, get, cache) => {
+    assert.deepEqual(await cachedModels(join(cache, "none")), []);
+    await get("me/tiny");
+    await Deno.writeTextFile(join(cache, "models--me--tiny/blobs/x.incomplete"), "half");
+    const [{ name, bytes, incomplete, revisions }, ...more] = await cachedModels(cache) as [
+      CachedModelInfo,
+    ];
+    const needed = neededFiles(listing().map(({ path, size }) => ({ path, size, hash: "" })));
+    assert.deepEqual(
+      [name, bytes, incomplete, revisions, more.length],
+      ["me/tiny", needed.reduce((sum, { size }) => sum + size, 0), 4, { main: COMMIT }, 0],
+    );
   }));
 
 Deno.test("fetchModel() opens no socket offline, and says what to do when nothing is there", () =>

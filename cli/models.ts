@@ -1,0 +1,87 @@
+/**
+ * `latent models`: the models of the Hub that are on this machine.
+ *
+ * @module
+ */
+
+import { cachedModels, fetchModel, hubCacheFolder, isHubId } from "../mod.ts";
+import { type FlagTable, helpOf, parseFlags, UsageError } from "./flags.ts";
+import { GENERATE_FLAGS } from "./generate_flags.ts";
+import { withInterrupt } from "./interrupt.ts";
+import { progressTo } from "./progress.ts";
+
+const { variant, json, quiet, verbose, help } = GENERATE_FLAGS;
+const MODELS_FLAGS = { variant, json, quiet, verbose, help } as const satisfies FlagTable;
+
+const HELP = `Usage: latent models [list | pull NAME | remove NAME] [FLAGS]
+
+Lists, fetches and removes models in the cache that all Hugging Face tools share.
+
+  latent models
+  latent models pull stable-diffusion-v1-5/stable-diffusion-v1-5 --variant fp16
+  latent models remove stable-diffusion-v1-5/stable-diffusion-v1-5
+
+`;
+
+/** Runs `latent models`. */
+export async function models(args: readonly string[]): Promise<number> {
+  const { flags, positionals: [verb = "list", name, ...more] } = parseFlags(MODELS_FLAGS, args);
+  if (flags.help) {
+    console.log(HELP + helpOf(MODELS_FLAGS));
+    return 0;
+  }
+  if (more.length > 0) throw new UsageError("One model at a time.");
+  const cache = hubCacheFolder(Deno.env.toObject());
+  if (verb === "list" && name === undefined) return await list(cache, flags.json ?? false);
+  if (name === undefined || !isHubId(name)) {
+    throw new UsageError(`Name a model as owner/name; got ${JSON.stringify(name ?? verb)}.`);
+  }
+  if (verb === "pull") return await pull(name, flags);
+  if (verb === "remove") return await remove(cache, name);
+  throw new UsageError(`latent models knows list, pull and remove; got ${JSON.stringify(verb)}.`);
+}
+
+async function list(cache: string, json: boolean): Promise<number> {
+  const found = await cachedModels(cache);
+  if (json) {
+    for (const model of found) console.log(JSON.stringify(model));
+    return 0;
+  }
+  if (found.length === 0) console.error(`No models in ${cache}.`);
+  for (const { name, bytes, incomplete, revisions } of found) {
+    const broken = incomplete > 0 ? `, ${size(incomplete)} of a broken download` : "";
+    console.log(`${name}  ${size(bytes)}${broken}  ${Object.keys(revisions).join(", ")}`);
+  }
+  return 0;
+}
+
+async function pull(
+  name: string,
+  flags: { readonly variant?: string; readonly quiet?: boolean },
+): Promise<number> {
+  const progress = progressTo({ quiet: flags.quiet ?? false });
+  return await withInterrupt(async (signal) => {
+    const folder = await fetchModel(name, {
+      variant: flags.variant,
+      signal,
+      offline: false,
+      onProgress: (bytes, total) => progress.step(`fetching ${size(total)}`, bytes, total),
+    });
+    progress.end();
+    console.log(folder);
+    return 0;
+  });
+}
+
+async function remove(cache: string, name: string): Promise<number> {
+  const found = (await cachedModels(cache)).find((model) => model.name === name);
+  if (!found) throw new Error(`Cannot remove ${name}: it is not in ${cache}.`);
+  await Deno.remove(found.folder, { recursive: true });
+  console.log(`removed ${name}, ${size(found.bytes + found.incomplete)}`);
+  return 0;
+}
+
+/** `4.27 GB`. */
+function size(bytes: number): string {
+  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(2)} GB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}

@@ -20,6 +20,8 @@ export interface SessionBuilderOptions {
   readonly providers: readonly Provider[];
   /** Threads within an operator. Default: ONNX Runtime's choice. */
   readonly threads?: number;
+  /** Told, once each, what is not as it was asked for: a provider that another stands in for. */
+  readonly onWarning?: (message: string) => void;
 }
 
 /**
@@ -54,6 +56,7 @@ const STORED: Readonly<Record<string, StoredDType>> = {
 /** Builds sessions; those of other picture sizes share the weights that had to be converted. */
 export class SessionBuilder {
   readonly #converted = new Map<string, Promise<Tensor>>();
+  readonly #warned = new Set<string>();
 
   constructor(readonly runtime: Runtime, readonly options: SessionBuilderOptions) {}
 
@@ -64,7 +67,7 @@ export class SessionBuilder {
     // One at a time: what is read and not yet converted stays small.
     for (const weight of initializers) supplied.set(weight.name, await this.#supply(weight));
     const { providers, threads } = this.options;
-    return await this.runtime.loadSession(bytes, {
+    const session = await this.runtime.loadSession(bytes, {
       providers,
       initializers: supplied,
       config: {
@@ -75,6 +78,14 @@ export class SessionBuilder {
       },
       ...(threads !== undefined && { intraOpThreads: threads }),
     });
+    for (const { message } of session.skipped) this.#warn(message);
+    return session;
+  }
+
+  #warn(message: string): void {
+    if (this.#warned.has(message)) return;
+    this.#warned.add(message);
+    this.options.onWarning?.(message);
   }
 
   #supply({ name, type, source }: ExternalInitializer): Promise<Tensor> {

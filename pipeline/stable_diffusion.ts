@@ -62,6 +62,8 @@ export interface OpenOptions extends OpenModelOptions {
   readonly library?: string;
   /** Threads within an operator. Default: ONNX Runtime's choice. */
   readonly threads?: number;
+  /** Told what is not as it was asked for, such as a provider that could not start. */
+  readonly onWarning?: (message: string) => void;
 }
 
 /** Every option of one picture, defaults filled in. */
@@ -120,7 +122,12 @@ export class StableDiffusion implements AsyncDisposable {
     const adapted = await mergeLoras(parts, loras);
     const controlNets = await Promise.all((options.controlNets ?? []).map(openControlNet));
     const runtime = openRuntime(library === undefined ? {} : { library });
-    const session = { providers, ...(threads === undefined ? {} : { threads }) };
+    const { onWarning } = options;
+    const session = {
+      providers,
+      ...(threads !== undefined && { threads }),
+      ...(onWarning && { onWarning }),
+    };
     const builder = new SessionBuilder(runtime, session);
     return new StableDiffusion(adapted, learned, controlNets, builder, options);
   }

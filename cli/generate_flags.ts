@@ -18,6 +18,7 @@ import {
 } from "../mod.ts";
 import type { FlagTable, FlagValues } from "./flags.ts";
 import { UsageError } from "./flags.ts";
+import { progressTo } from "./progress.ts";
 import { STEERING_FLAGS, steeringOptions, steeringPictures } from "./steering_flags.ts";
 
 /** Flags of `latent generate`. */
@@ -164,7 +165,13 @@ export function generateOptions(flags: GenerateFlags): Omit<GenerateOptions, "pr
 
 /** What is opened before the first picture. */
 export function openOptionsOf(flags: GenerateFlags): OpenOptions {
+  const progress = progressTo({ quiet: (flags.quiet || flags.json) ?? false });
   return {
+    onWarning: (message) => progress.line(`latent: ${message}`),
+    onDownload: (bytes, total) =>
+      bytes < total
+        ? progress.step(`fetching ${(total / 1e9).toFixed(2)} GB`, bytes, total)
+        : progress.end(),
     providers: providersOf(flags),
     ...given("variant", flags.variant),
     ...given("offline", flags.offline),

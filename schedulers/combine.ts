@@ -2,7 +2,7 @@
  * The arithmetic of one stage: one pass over the arrays, summed in float64, rounded once.
  * @module
  */
-import type { Row, Stage } from "./plan.ts";
+import type { Precondition, Row, Stage } from "./plan.ts";
 
 /** The arrays a run works on, all Float32Array `[n]`, made once. */
 export interface Registers {
@@ -16,6 +16,8 @@ export interface Registers {
   readonly history: Float32Array[];
   /** Random draws, newest first. */
   readonly draws: Float32Array[];
+  /** Running squares of the newest result; empty where no row asks for them. */
+  readonly squares: Float32Array;
 }
 
 /**
@@ -25,13 +27,13 @@ export interface Registers {
  * written here.
  */
 export function combine(
-  { sample, start, denoised, history, draws }: Registers,
+  { sample, start, denoised, history, draws, squares }: Registers,
   { denoised: estimate, result, correct, next }: Stage,
   output: Float32Array,
   clipped: boolean,
 ): void {
   const newest = history[0]!;
-  const { unclipped = 0, noise = [] } = next;
+  const { unclipped = 0, noise = [], precondition } = next;
   const { sample: cleanSample, output: cleanOutput } = estimate;
   const { sample: resultSample, output: resultOutput, denoised: resultClean } = result;
   for (let i = 0; i < sample.length; i++) {
@@ -43,6 +45,10 @@ export function combine(
     const fresh = resultSample * x + resultOutput * o + resultClean * clean;
     if (correct) start[i] = weighted(correct, start[i]!, fresh, history, i);
     let sum = weighted(next, start[i]!, fresh, history, i) + unclipped * raw;
+    if (precondition) {
+      const kept = next.start * start[i]!;
+      sum = kept + (sum - kept) * gain(precondition, squares, fresh, i);
+    }
     for (let k = 0; k < noise.length; k++) sum += noise[k]! * draws[k]![i]!;
     newest[i] = fresh;
     sample[i] = sum;
@@ -60,4 +66,16 @@ function weighted(
   let sum = start * x + results[0]! * fresh;
   for (let k = 1; k < results.length; k++) sum += results[k]! * history[k]![i]!;
   return sum;
+}
+
+/** Takes `fresh` into the running square of element `i`; what the results are multiplied by there. */
+function gain(
+  { decay, correction, floor }: Precondition,
+  squares: Float32Array,
+  fresh: number,
+  i: number,
+): number {
+  const square = decay * squares[i]! + (1 - decay) * fresh * fresh;
+  squares[i] = square;
+  return (1 + floor) / (Math.sqrt(correction * square) + floor);
 }

@@ -50,7 +50,7 @@ export interface DenoiseOptions {
  * Runs `plan` on `latents` (Float32Array, any shape flattened), in place.
  *
  * `latents` holds `N(0, I) * plan.initialScale`, or `addNoise(plan, 0, ...)` of a picture.
- * `noise` gives fresh N(0, I) of the same length, once for each row that has noise weights.
+ * `noise` gives fresh N(0, I) of the same length, once for each churn and each row that has noise weights.
  * Nothing is allocated per step. Throws NotFiniteError, RangeError when an output has another length,
  * TypeError when the plan needs `noise` and has none, and the reason of an aborted signal.
  */
@@ -66,7 +66,8 @@ export async function* denoise(
     yield* denoiseAdaptively(plan.adaptive, latents, predict, { ...(signal ? { signal } : {}) });
     return;
   }
-  if (noise === undefined && stages.some((stage) => stage.next.noise)) {
+  const drawsNoise = stages.some(({ churn, next }) => churn !== undefined || next.noise);
+  if (noise === undefined && drawsNoise) {
     throw new TypeError(
       `Cannot denoise: ${plan.scheduler} adds fresh noise; got no noise source, expected a ` +
         `function that draws from N(0, I). Give denoise() its fourth argument.`,
@@ -77,6 +78,7 @@ export async function* denoise(
   let stepBegins = true;
   for (const [index, stage] of stages.entries()) {
     signal?.throwIfAborted();
+    if (stage.churn !== undefined) addScaled(latents, stage.churn, noise!(stage));
     if (stepBegins && !stage.correct && registers.start !== latents) registers.start.set(latents);
     for (let i = 0; i < input.length; i++) input[i] = latents[i]! * stage.inputScale;
     const output = await predict(input, stage, index);
@@ -89,6 +91,10 @@ export async function* denoise(
     const { denoised } = registers;
     yield { index, count: stages.length, timestep, sigma, stage, latents, denoised };
   }
+}
+
+function addScaled(sample: Float32Array, scale: number, noise: Float32Array): void {
+  for (let i = 0; i < sample.length; i++) sample[i]! += scale * noise[i]!;
 }
 
 /** One stage: make room, draw, clip the estimate if the plan says so, combine. */
@@ -124,6 +130,7 @@ function allocate({ stages }: Plan, sample: Float32Array): Registers {
       Math.max(next.results.length, correct?.results.length ?? 0)
     ),
   );
+  const squares = stages.some((stage) => stage.next.precondition) ? sample.length : 0;
   const manyCalls = stages.some((stage) => stage.correct || !stage.advance);
   return {
     sample,
@@ -131,5 +138,6 @@ function allocate({ stages }: Plan, sample: Float32Array): Registers {
     denoised: new Float32Array(sample.length),
     history: vectors(depth),
     draws: vectors(Math.max(...stages.map((stage) => stage.next.noise?.length ?? 0))),
+    squares: new Float32Array(squares),
   };
 }

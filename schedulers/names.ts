@@ -59,6 +59,8 @@ const ALIASES: Record<string, Alias> = {
   unipcbh2: ["UniPCMultistepScheduler", { solverType: "bh2" }],
   deis: ["DEISMultistepScheduler"],
   ipndm: ["IPNDMSigma"],
+  heavyball: ["Momentum"],
+  nag: ["Nesterov"],
   lcm: ["LCMScheduler"],
   tcd: ["TCDScheduler"],
   // diffusers' short words, as its documentation uses them.
@@ -92,13 +94,8 @@ const SCHEDULES: Record<string, Partial<Settings>> = {
 
 /** Names that are known to exist elsewhere, with what to do instead. */
 const MISSING: Record<string, string> = {
-  dpmfast: "it is DPM-Solver singlestep with blocks of three: use DPMSolverSinglestep",
-  eulercfgpp: "CFG++ changes the guidance, not the sampler, and is not built: use euler",
-  euleracfgpp: "CFG++ changes the guidance, not the sampler, and is not built: use euler_a",
-  ipndmv: "its variable-step weights are not built: use ipndm or lms",
+  eulercfgpp: "CFG++ is a kind of guidance, not a sampler: use euler with guidance cfg++",
   sasolver: "SA-Solver is not built: use DPM++ 2M SDE",
-  heunpp2: "HeunPP2 is not built: use heun",
-  dpmpp2mv2: "its averaged step lengths are not built: use DPM++ 2M",
 };
 
 /**

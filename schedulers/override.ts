@@ -3,7 +3,7 @@
  * @module
  */
 import { COMMON_OPTIONS } from "./read_settings.ts";
-import { RECIPES, type SchedulerName } from "./recipes/all.ts";
+import { RECIPES } from "./recipes/all.ts";
 import type { Recipe } from "./recipes/recipe.ts";
 import type { Settings } from "./settings.ts";
 
@@ -30,21 +30,36 @@ const CHOICES: Partial<Record<keyof Settings, readonly string[]>> = {
   // One word for several solvers: each reads those of the others as its own default.
   solverType: ["midpoint", "heun", "bh1", "bh2", "logrho"],
   timeShiftType: ["exponential", "linear"],
+  learningRateSchedule: ["constant", "linear", "cosine"],
+};
+
+/** The ranges of those that are numbers and have one, both ends allowed. */
+const RANGES: Partial<Record<keyof Settings, readonly [least: number, most: number]>> = {
+  eta: [0, 1],
+  sChurn: [0, Infinity],
+  sTmin: [0, Infinity],
+  sTmax: [0, Infinity],
+  sNoise: [0, Infinity],
+  momentum: [-0.999, 0.999],
+  squareMomentum: [0, 0.9999],
+  adamEpsilon: [0, Infinity],
+  learningRate: [0, 10],
+  geGamma: [0, 10],
 };
 
 /**
- * `settings` of scheduler `name` with `overrides` put over them.
+ * `settings` of scheduler `name`, planned by `recipe`, with `overrides` put over them.
  *
  * Throws RangeError for an override that this scheduler has no use for, and for values of any
  * option, overridden or from the file, that mean nothing.
  */
 export function override(
-  name: SchedulerName,
+  { name, recipe }: { readonly name: string; readonly recipe: Recipe },
   settings: Settings,
   overrides: Partial<Settings>,
 ): Settings {
   for (const [option, value] of Object.entries(overrides) as [keyof Settings, unknown][]) {
-    if (takes(RECIPES[name], option) || settings[option] === value) continue;
+    if (takes(recipe, option) || settings[option] === value) continue;
     const others = Object.entries(RECIPES).filter(([, recipe]) => takes(recipe, option));
     throw new RangeError(
       `Cannot use ${option} with ${name}: it has no such option; got ${JSON.stringify(value)}. ` +
@@ -62,14 +77,18 @@ function takes({ options, also = [] }: Recipe, option: keyof Settings): boolean 
   return option in options || [...COMMON_OPTIONS, ...also].includes(option);
 }
 
-function check(name: SchedulerName, settings: Settings): void {
+function check(name: string, settings: Settings): void {
   for (const [option, choices] of Object.entries(CHOICES) as [keyof Settings, string[]][]) {
     const value = settings[option];
     if (choices.includes(String(value))) continue;
     refuse(name, option, value, choices.join(", "));
   }
-  const { eta, solverOrder } = settings;
-  if (!(eta >= 0 && eta <= 1)) refuse(name, "eta", eta, "0 to 1");
+  for (const [option, [least, most]] of Object.entries(RANGES)) {
+    const value = settings[option as keyof Settings] as number;
+    if (value >= least && value <= most) continue;
+    refuse(name, option, value, most === Infinity ? `${least} or more` : `${least} to ${most}`);
+  }
+  const { solverOrder } = settings;
   if (![1, 2, 3].includes(solverOrder)) refuse(name, "solverOrder", solverOrder, "1, 2 or 3");
 }
 

@@ -26,6 +26,22 @@ export interface Row {
   readonly noise?: readonly number[];
   /** The draw is the scaled increment of a Brownian path between these sigmas, if one is laid. */
   readonly interval?: { readonly from: number; readonly to: number };
+  /** What the weighted sum of the results is divided by, element by element. */
+  readonly precondition?: Precondition;
+}
+
+/**
+ * The running size of the newest result, in units that leave results of size 1 as they are: the sum
+ * of the results is multiplied by `(1 + floor) / (sqrt(correction * v) + floor)`, where `v` begins
+ * at 0 and becomes `decay * v + (1 - decay) * result_0^2`. The one thing in a row that is no weight.
+ */
+export interface Precondition {
+  /** How much of `v` stays, 0 to below 1. */
+  readonly decay: number;
+  /** Makes up for `v` having begun at 0. */
+  readonly correction: number;
+  /** Added to the size: large values turn preconditioning off. */
+  readonly floor: number;
 }
 
 /** What a solver remembers of each call: the clean picture, the noise, or the output as it is. */
@@ -35,6 +51,8 @@ export type Basis = "denoised" | "epsilon" | "output";
 export interface Call {
   /** Where the network is asked. */
   readonly level: Level;
+  /** Standard deviation of fresh noise that is added to the sample before; absent: none is drawn. */
+  readonly churn?: number;
   /** Recomputes the sample this call was asked at, before `next` (UniPC's corrector). */
   readonly correct?: Row;
   /** The weights of the next sample. */
@@ -119,6 +137,8 @@ export function addNoise(
         `expected 0..${plan.stages.length - 1}.`,
     );
   }
-  const { signal, noise: amount } = stage.level;
+  const { signal, noise: whole } = stage.level;
+  // What is added before the call is not there yet.
+  const amount = Math.sqrt(whole ** 2 - (stage.churn ?? 0) ** 2);
   return clean.map((value, i) => signal * value + amount * noise[i]!);
 }

@@ -6,6 +6,7 @@ import { sigma } from "./level.ts";
 import type { AdaptiveSearch, Plan, Row, Stage } from "./plan.ts";
 import { toDenoised, toResult } from "./prediction.ts";
 import { RECIPES } from "./recipes/all.ts";
+import { recipeOfSolver, type Solver } from "./recipes/own.ts";
 import type { Draft, Recipe, Request } from "./recipes/recipe.ts";
 import { override } from "./override.ts";
 import { resolveSchedulerName } from "./names.ts";
@@ -14,8 +15,8 @@ import type { Settings } from "./settings.ts";
 
 /** What a user may say over the model's file; absent members keep what the file says. */
 export interface SchedulerOverrides extends Partial<Settings> {
-  /** Another scheduler, by any of the names that `resolveSchedulerName` knows. */
-  readonly scheduler?: string;
+  /** Another scheduler, by any of the names that `resolveSchedulerName` knows, or a solver. */
+  readonly scheduler?: string | Solver;
 }
 
 /** What a run is asked for. */
@@ -36,7 +37,7 @@ export interface PlanRequest {
 
 /** A scheduler with all its options decided; it holds no state and plans as many runs as asked. */
 export interface Scheduler {
-  /** diffusers' class name. */
+  /** diffusers' class name, or the solver's. */
   readonly name: string;
   /** All options: the file's, the scheduler's defaults, the user's. */
   readonly settings: Settings;
@@ -56,25 +57,32 @@ export function schedulerFromConfig(
   overrides: SchedulerOverrides = {},
 ): Scheduler {
   const { scheduler, ...given } = overrides;
-  const asked = scheduler ?? config._class_name;
-  if (typeof asked !== "string") {
-    throw new TypeError(
-      `Cannot choose a scheduler: scheduler_config.json does not name one; got ` +
-        `${JSON.stringify(asked)} for "_class_name", expected a name such as ` +
-        `"EulerDiscreteScheduler". Name one with --scheduler.`,
-    );
-  }
-  const named = resolveSchedulerName(asked);
-  const recipe = RECIPES[named.name];
-  const settings = override(named.name, readSettings(config, recipe.options), {
-    ...named.overrides,
+  const { name, recipe, implied } = choose(scheduler ?? config._class_name);
+  const settings = override({ name, recipe }, readSettings(config, recipe.options), {
+    ...implied,
     ...Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
   });
-  return {
-    name: named.name,
-    settings,
-    plan: (request) => plan(named.name, recipe, settings, request),
-  };
+  return { name, settings, plan: (request) => plan(name, recipe, settings, request) };
+}
+
+/** The recipe of a name or solver, and the options that a name implies. */
+function choose(
+  asked: unknown,
+): { readonly name: string; readonly recipe: Recipe; readonly implied: Partial<Settings> } {
+  if (isSolver(asked)) return { name: asked.name, recipe: recipeOfSolver(asked), implied: {} };
+  if (typeof asked === "string") {
+    const { name, overrides } = resolveSchedulerName(asked);
+    return { name, recipe: RECIPES[name], implied: overrides };
+  }
+  throw new TypeError(
+    `Cannot choose a scheduler: scheduler_config.json does not name one; got ` +
+      `${JSON.stringify(asked)} for "_class_name", expected a name such as ` +
+      `"EulerDiscreteScheduler". Name one with --scheduler.`,
+  );
+}
+
+function isSolver(value: unknown): value is Solver {
+  return typeof (value as Partial<Solver> | null)?.calls === "function";
 }
 
 function plan(name: string, recipe: Recipe, settings: Settings, asked: PlanRequest): Plan {
@@ -168,6 +176,7 @@ function checkFinite(stage: Stage, index: number, name: string): void {
   const weights = [
     ...rowWeights(stage.next),
     ...(stage.correct ? rowWeights(stage.correct) : []),
+    stage.churn ?? 0,
     ...Object.values(stage.denoised),
     ...Object.values(stage.result),
   ];

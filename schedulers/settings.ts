@@ -18,6 +18,15 @@ export interface Settings extends NoiseTableOptions {
   /** Fresh noise, from 0 (none) to 1 (all that fits): DDIM and TCD begin at 0, ancestral samplers at 1. */
   readonly eta: number;
 
+  /** Euler, Heun: noise added to the sample on the way, Karras et al.'s S_churn; 0 for none. */
+  readonly sChurn: number;
+  /** The smallest sigma at which it is added. */
+  readonly sTmin: number;
+  /** The largest. */
+  readonly sTmax: number;
+  /** Its size, in units of what keeps the noise level right. */
+  readonly sNoise: number;
+
   /** Clamp each estimate of the clean picture to `clipSampleRange`. */
   readonly clipSample: boolean;
   /** The largest absolute value that `clipSample` leaves. */
@@ -31,6 +40,11 @@ export interface Settings extends NoiseTableOptions {
 
   /** End without any noise, rather than with that of timestep 0. */
   readonly setAlphaToOne: boolean;
+  /**
+   * DDIM: go to the timestep visited next. If not, a step goes one stride of timesteps down, as in
+   * diffusers, which with "linspace" and some step counts is not where the next one begins.
+   */
+  readonly exactSteps: boolean;
   /** PNDM: begin with multistep steps at once, without Runge-Kutta. */
   readonly skipPrkSteps: boolean;
   /** DDPM: which variance the fresh noise has. */
@@ -78,6 +92,19 @@ export interface Settings extends NoiseTableOptions {
   /** UniPC: steps that are not corrected. */
   readonly disableCorrector: readonly number[];
 
+  /** Optimizers: how much of the earlier directions a step keeps, above -1 to below 1. */
+  readonly momentum: number;
+  /** Adam, RMSprop: how much of the running size of directions stays, 0 to below 1. */
+  readonly squareMomentum: number;
+  /** Adam, RMSprop: added to that size; large values turn preconditioning off. */
+  readonly adamEpsilon: number;
+  /** Optimizers: factor of the first step's length. */
+  readonly learningRate: number;
+  /** Optimizers: how that factor becomes 1 on the way, "linear" or "cosine", or is kept, "constant". */
+  readonly learningRateSchedule: string;
+  /** Gradient estimation: how far the newest noise is pushed away from the one before; 1 is Euler. */
+  readonly geGamma: number;
+
   /** Mix picture and noise linearly, as flow models are trained. */
   readonly useFlowSigmas: boolean;
   /** Shift of those mixes towards noise. */
@@ -116,12 +143,17 @@ export const LIBRARY_DEFAULTS: Settings = Object.freeze({
   timestepSpacing: "linspace",
   stepsOffset: 0,
   eta: 0,
+  sChurn: 0,
+  sTmin: 0,
+  sTmax: Infinity,
+  sNoise: 1,
   clipSample: false,
   clipSampleRange: 1,
   thresholding: false,
   dynamicThresholdingRatio: 0.995,
   sampleMaxValue: 1,
   setAlphaToOne: true,
+  exactSteps: false,
   skipPrkSteps: false,
   varianceType: null,
   originalInferenceSteps: 50,
@@ -144,6 +176,12 @@ export const LIBRARY_DEFAULTS: Settings = Object.freeze({
   lambdaMinClipped: -Infinity,
   predictX0: true,
   disableCorrector: [],
+  momentum: 0,
+  squareMomentum: 0.99,
+  adamEpsilon: 1,
+  learningRate: 1,
+  learningRateSchedule: "constant",
+  geGamma: 2,
   useFlowSigmas: false,
   flowShift: 1,
   shift: 1,

@@ -1,3 +1,9 @@
+import {
+  dpmpp2mV2Recipe,
+  gradientEstimationRecipe,
+  heunPp2Recipe,
+  ipndmVRecipe,
+} from "./community.ts";
 import { lcmRecipe, tcdRecipe } from "./consistency.ts";
 import { ddimRecipe } from "./ddim.ts";
 import { ddpmRecipe } from "./ddpm.ts";
@@ -8,12 +14,14 @@ import { flowEulerRecipe, flowHeunRecipe } from "./flow.ts";
 import { ipndmRecipe } from "./ipndm.ts";
 import {
   dpmAdaptiveRecipe,
+  dpmFastRecipe,
   dpmpp2sAncestralRecipe,
   dpmpp3mSdeRecipe,
   ipndmSigmaRecipe,
   restartRecipe,
 } from "./k_diffusion.ts";
 import { dpmSdeRecipe, kdpm2AncestralRecipe, kdpm2Recipe } from "./middle_steps.ts";
+import { adamRecipe, momentumRecipe, nesterovRecipe, rmsPropRecipe } from "./optimizers.ts";
 import { pndmRecipe } from "./pndm.ts";
 import type { Recipe } from "./recipe.ts";
 import { uniPcRecipe } from "./unipc.ts";
@@ -44,10 +52,21 @@ export const RECIPES = {
   UniPCMultistepScheduler: uniPcRecipe,
   // k-diffusion's and A1111's, which diffusers lacks.
   DPMAdaptive: dpmAdaptiveRecipe,
+  DPMFast: dpmFastRecipe,
   DPMPP2SAncestral: dpmpp2sAncestralRecipe,
   DPMPP3MSDE: dpmpp3mSdeRecipe,
   IPNDMSigma: ipndmSigmaRecipe,
   Restart: restartRecipe,
+  // ComfyUI's and stable-diffusion.cpp's.
+  DPMPP2MV2: dpmpp2mV2Recipe,
+  GradientEstimation: gradientEstimationRecipe,
+  HeunPP2: heunPp2Recipe,
+  IPNDMV: ipndmVRecipe,
+  // Optimizers' updates as samplers.
+  Adam: adamRecipe,
+  Momentum: momentumRecipe,
+  Nesterov: nesterovRecipe,
+  RMSprop: rmsPropRecipe,
 } as const satisfies Record<string, Recipe>;
 
 /** The class names that this library knows. */

@@ -4,7 +4,8 @@ import { strideOf, trainedLevels, wholeTimesteps } from "./trained_timesteps.ts"
 
 /**
  * DDIMScheduler. Each step goes one stride of timesteps down from where it is, which is not
- * always the next timestep visited ("linspace", "trailing"); given timesteps are followed exactly.
+ * always the next timestep visited ("linspace", "trailing"); `exactSteps` goes there instead, and
+ * given timesteps are followed exactly.
  */
 export const ddimRecipe: Recipe = {
   options: {
@@ -16,13 +17,15 @@ export const ddimRecipe: Recipe = {
     timestepSpacing: "leading",
     rescaleBetasZeroSnr: false,
   },
+  also: ["exactSteps"],
   draft(settings, request) {
+    const exact = settings.exactSteps || request.timesteps !== undefined;
     const level = trainedLevels(settings);
     const timesteps = wholeTimesteps(settings, request);
     const stride = strideOf(settings, request);
     const transitions = timesteps.map((timestep, i) => ({
       from: level(timestep),
-      to: level(request.timesteps ? timesteps[i + 1] ?? -1 : timestep - stride),
+      to: level(exact ? timesteps[i + 1] ?? -1 : timestep - stride),
     }));
     const clipping = clippingOf(settings);
     const clipped = clipping.clipping !== undefined;

@@ -1,8 +1,9 @@
-import { type Level, sigma, varianceExploding } from "../level.ts";
+import { sigma } from "../level.ts";
 import { noiseTable } from "../noise_table.ts";
 import type { Settings } from "../settings.ts";
-import { karrasSigmas, sigmaToTimestep } from "../sigmas.ts";
+import { karrasSigmas } from "../sigmas.ts";
 import { adamsBashforth } from "../solvers/adams_bashforth.ts";
+import { dpmFast } from "../solvers/dpm_fast.ts";
 import { dpmpp2sAncestral } from "../solvers/dpmpp_2s_ancestral.ts";
 import { dpmpp3mSde } from "../solvers/dpmpp_3m_sde.ts";
 import { restart } from "../solvers/restart.ts";
@@ -11,6 +12,7 @@ import {
   explodingLevels,
   FRACTIONAL,
   inSigmaSpace,
+  levelFinder,
   SIGMA_ALSO,
   SIGMA_OPTIONS,
 } from "./sigma_space.ts";
@@ -61,6 +63,25 @@ export const ipndmSigmaRecipe: Recipe = {
   options: OPTIONS,
   also: SIGMA_ALSO,
   draft: inSigmaSpace("epsilon", adamsBashforth),
+};
+
+/** "DPM fast": spaces its own sigmas, from the first to the last above 0; `steps` counts calls. */
+export const dpmFastRecipe: Recipe = {
+  options: { ...SIGMA_OPTIONS, eta: 0, rescaleBetasZeroSnr: false },
+  draft(settings, request) {
+    refuseGiven("DPM fast", request, "timesteps");
+    const { levels, initialScale } = explodingLevels(settings, request, FRACTIONAL);
+    const from = levels[request.first]!;
+    const to = sigma(levels.findLast((level) => level.noise > 0)!);
+    const calls = levels.length - 1 - request.first;
+    const find = levelFinder(settings);
+    return {
+      basis: "epsilon",
+      initialScale,
+      inputScale: unitVariance,
+      calls: dpmFast({ from, to, calls }, settings.eta, find),
+    };
+  },
 };
 
 /** "Restart" of A1111: its own Karras sigmas, and from 20 steps on a part of them again. */
@@ -116,12 +137,6 @@ export const dpmAdaptiveRecipe: Recipe = {
     };
   },
 };
-
-/** The level at any sigma, its timestep looked up in the noise table. */
-function levelFinder(settings: Settings): (sigma: number) => Level {
-  const logSigmas = noiseTable(settings, true).sigmas.map(Math.log);
-  return (at) => varianceExploding(Math.fround(sigmaToTimestep(at, logSigmas)), at);
-}
 
 /** A1111's division of `steps`: one run down, then parts of it repeated from sigma 2 to 0.1. */
 function restartRuns(steps: number, range: { max: number; min: number }): number[][] {

@@ -2,7 +2,9 @@ import { type Level, varianceExploding } from "../level.ts";
 import { noiseTable } from "../noise_table.ts";
 import type { Basis, Call } from "../plan.ts";
 import type { Settings } from "../settings.ts";
+import { sigmaToTimestep } from "../sigmas.ts";
 import { finalSigma, type GridRule, sigmaGrid } from "../sigma_grid.ts";
+import { type StepStart, stepStarts } from "../solvers/churn.ts";
 import { euler } from "../solvers/euler.ts";
 import { eulerAncestral } from "../solvers/euler_ancestral.ts";
 import { heun } from "../solvers/heun.ts";
@@ -31,6 +33,9 @@ export const SIGMA_ALSO = [
   "sampleMaxValue",
 ] as const satisfies readonly (keyof Settings)[];
 
+/** What the samplers of Karras et al. can be told besides. */
+export const CHURN_ALSO = [...SIGMA_ALSO, "sChurn", "sTmin", "sTmax", "sNoise"] as const;
+
 /** Fractions of timesteps are kept, and schedules run between the ends of the visited sigmas. */
 export const FRACTIONAL: GridRule = {
   fractional: true,
@@ -51,8 +56,11 @@ export const eulerRecipe: Recipe = {
     rescaleBetasZeroSnr: false,
     finalSigmasType: "zero",
   },
-  also: SIGMA_ALSO,
-  draft: inSigmaSpace("denoised", (levels, first) => euler(levels.slice(first))),
+  also: CHURN_ALSO,
+  draft: inSigmaSpace("denoised", (levels, first, settings) => {
+    const run = levels.slice(first);
+    return euler(run, churned(run, settings));
+  }),
 };
 
 /** EulerAncestralDiscreteScheduler: what SDXL Turbo ships with. */
@@ -75,8 +83,11 @@ export const heunRecipe: Recipe = {
     clipSample: CLIPPING_OPTIONS.clipSample,
     clipSampleRange: CLIPPING_OPTIONS.clipSampleRange,
   },
-  also: SIGMA_ALSO,
-  draft: inSigmaSpace("epsilon", (levels, first) => heun(levels.slice(first), alongNoise)),
+  also: CHURN_ALSO,
+  draft: inSigmaSpace("epsilon", (levels, first, settings) => {
+    const run = levels.slice(first);
+    return heun(run, alongNoise, churned(run, settings));
+  }),
 };
 
 /** LMSDiscreteScheduler: fourth order, one call a step. */
@@ -85,6 +96,18 @@ export const lmsRecipe: Recipe = {
   also: SIGMA_ALSO,
   draft: inSigmaSpace("epsilon", lms),
 };
+
+/** Where the steps of a run begin, with the noise that the settings add before each. */
+export function churned(levels: readonly Level[], settings: Settings): StepStart[] {
+  const { sChurn: amount, sTmin: min, sTmax: max, sNoise: noise } = settings;
+  return stepStarts(levels, { amount, min, max, noise }, levelFinder(settings));
+}
+
+/** The level at any sigma, its timestep looked up in the noise table. */
+export function levelFinder(settings: Settings): (sigma: number) => Level {
+  const logSigmas = noiseTable(settings, true).sigmas.map(Math.log);
+  return (at) => varianceExploding(Math.fround(sigmaToTimestep(at, logSigmas)), at);
+}
 
 /** Plans a run of `solver` over the grid's levels, where the clean picture keeps its size. */
 export function inSigmaSpace(

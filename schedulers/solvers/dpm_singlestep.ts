@@ -35,7 +35,7 @@ export function dpmSinglestep(
 }
 
 /** The step to `to` from the first of `visited`, with a result at each. */
-function singlestepRow(
+export function singlestepRow(
   algorithm: DpmAlgorithm,
   visited: readonly Level[],
   to: Level,

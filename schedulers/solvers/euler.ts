@@ -1,18 +1,25 @@
 import { type Level, sigma } from "../level.ts";
 import type { Call, Row } from "../plan.ts";
+import type { StepStart } from "./churn.ts";
 
 /**
- * Euler's method: Karras et al. 2022 (arXiv:2206.00364), algorithm 1 without its second order
+ * Euler's method: Karras et al. 2022 (arXiv:2206.00364), algorithm 2 without its second order
  * correction; DDIM without noise is the same step in other coordinates.
  *
- * `levels` holds one level more than there are calls: the last is where the run ends.
+ * `levels` holds one level more than there are calls: the last is where the run ends. `starts` are
+ * where the steps begin instead, if noise is added before each.
  */
-export function euler(levels: readonly Level[]): Call[] {
-  return levels.slice(0, -1).map((level, i) => ({
-    level,
-    next: eulerRow(level, levels[i + 1]!),
+export function euler(levels: readonly Level[], starts: readonly StepStart[] = asTheyAre(levels)) {
+  return starts.map((start, i): Call => ({
+    ...start,
+    next: eulerRow(start.level, levels[i + 1]!),
     advance: true,
   }));
+}
+
+/** Steps that begin at their levels. */
+export function asTheyAre(levels: readonly Level[]): StepStart[] {
+  return levels.slice(0, -1).map((level) => ({ level }));
 }
 
 /** From one level to another in a straight line towards the denoised estimate. */

@@ -1,6 +1,6 @@
 """Runs diffusers' schedulers with a closed-form network and records what they did.
 
-    python make_schedulers.py            # writes schedulers/*.json.gz beside this file
+    python make_schedulers.py [NAME...]  # writes schedulers/*.json.gz beside this file
 
 Needs torch, diffusers 0.42.1, scipy; for k_diffusion.json.gz also k-diffusion 0.1.1. Nothing is random: start, noise and network are formulas that
 tests/schedulers/fake_network.ts repeats in float32.
@@ -428,6 +428,34 @@ def k_diffusion_cases():
             yield {"name": f"{function} eta {extra['eta']}, {n} steps", "config": {"_class_name": cls, **BASE},
                    "request": {"sigmas": [float(s) for s in karras], **extra}, "timesteps": b64([]),
                    "initial": float(karras[0]), "latents": b64(np.concatenate(latents)), "draws": draws.count}
+    for n in (1, 2, 3, 5, 7, 20):
+        for eta in (0.0, 0.5):
+            draws, latents = Draws(), []
+            x = sampling.sample_dpm_fast(
+                model, tensor(START) * float(trained[-1]), float(trained[0]), float(trained[-1]), n, eta=eta,
+                noise_sampler=draws, disable=True,
+                callback=lambda info: latents.append(info["x"].flatten().numpy().copy()))
+            latents.append(x.flatten().numpy().copy())
+            yield {"name": f"dpm_fast eta {eta}, {n} calls", "config": {"_class_name": "DPMFast", **BASE},
+                   "request": {"sigmas": [float(trained[-1])] * n + [float(trained[0])], "eta": eta},
+                   "timesteps": b64([]), "initial": float(trained[-1]), "latents": b64(np.concatenate(latents)),
+                   "draws": draws.count if eta else 0}
+    for n in (1, 2, 5, 20):
+        karras = sampling.get_sigmas_karras(n, trained[0], trained[-1])
+        churn = {"s_churn": 3.0, "s_tmin": 0.05, "s_tmax": 12.0, "s_noise": 1.003}
+        for function, cls in [("euler", "EulerDiscreteScheduler"), ("heun", "HeunDiscreteScheduler")]:
+            draws, latents = Draws(), []
+            randn_like, torch.randn_like = torch.randn_like, draws
+            # The callback comes after the churn: the sample before it is only seen without any.
+            x = getattr(sampling, f"sample_{function}")(
+                model, tensor(START) * karras[0], karras, disable=True, **churn)
+            torch.randn_like = randn_like
+            latents = [START * float(karras[0]), x.flatten().numpy()]
+            yield {"name": f"{function} churned, {n} steps", "config": {"_class_name": cls, **BASE},
+                   "request": {"sigmas": [float(s) for s in karras]},
+                   "overrides": {"sChurn": 3.0, "sTmin": 0.05, "sTmax": 12.0, "sNoise": 1.003},
+                   "timesteps": b64([]), "initial": float(karras[0]), "latents": b64(np.concatenate(latents)),
+                   "draws": draws.count}
     tried = []
     x = sampling.sample_dpm_adaptive(
         model, tensor(START) * float(trained[-1]), float(trained[0]), float(trained[-1]), disable=True,
@@ -437,12 +465,16 @@ def k_diffusion_cases():
 
 
 if __name__ == "__main__":
-    if importlib.util.find_spec("k_diffusion"):
+    only = sys.argv[1:]  # names of files, all if there are none
+    if importlib.util.find_spec("k_diffusion") and (not only or "k_diffusion" in only):
         write("k_diffusion", {"cases": list(k_diffusion_cases())})
     else:
         print("k_diffusion is not installed: its file stays as it is")
-    write("noise_tables", {"tables": list(tables())})
+    if not only:
+        write("noise_tables", {"tables": list(tables())})
     for cls, variants in PLANS.items():
+        if only and cls not in only:
+            continue
         done = []
         for case in cases(cls, variants):
             try:

@@ -11,7 +11,7 @@ export interface GoldenCase {
   readonly timesteps: Float32Array;
   readonly sigmas?: Float32Array;
   readonly initial: number;
-  /** The sample before the run and after each call. */
+  /** The sample before the run and after each call (churned runs: at the end alone). */
   readonly latents: readonly Float32Array[];
   readonly draws: number;
 }
@@ -27,6 +27,7 @@ interface RawCase {
     readonly eta?: number;
     readonly mu?: number;
   };
+  readonly overrides?: SchedulerOverrides;
   readonly timesteps: string;
   readonly sigmas?: string;
   readonly initial: number;
@@ -56,7 +57,7 @@ export async function goldenCases(name: string): Promise<GoldenCase[]> {
         ...(mu === undefined ? {} : { imageSequenceLength: 256 + (mu - 0.5) / 0.65 * 3840 }),
         ...(flow && request.sigmas ? { sigmas: [...request.sigmas, 0] } : {}),
       },
-      overrides: eta === undefined ? {} : { eta },
+      overrides: { ...(eta === undefined ? {} : { eta }), ...raw.overrides },
       timesteps: float32(raw.timesteps),
       ...(raw.sigmas ? { sigmas: float32(raw.sigmas) } : {}),
       latents: Array.from(

@@ -47,6 +47,13 @@ const TYPED: readonly [string, string, Record<string, unknown>][] = [
   ["ddim", "DDIMScheduler", {}],
   ["ddim_trailing", "DDIMScheduler", { timestepSpacing: "trailing" }],
   ["lcm", "LCMScheduler", {}],
+  ["DPM fast", "DPMFast", {}],
+  ["ipndm_v", "IPNDMV", {}],
+  ["heunpp2", "HeunPP2", {}],
+  ["dpm++2mv2", "DPMPP2MV2", {}],
+  ["gradient_estimation", "GradientEstimation", {}],
+  ["momentum", "Momentum", {}],
+  ["adam karras", "Adam", { sigmaSchedule: "karras" }],
   ["Heun SGM Uniform", "HeunDiscreteScheduler", { sigmaSchedule: "sgm_uniform" }],
 ];
 
@@ -63,6 +70,6 @@ Deno.test("resolveSchedulerName() offers the nearest names for a slip", () => {
 });
 
 Deno.test("resolveSchedulerName() says what to use for samplers that exist elsewhere only", () => {
-  assert.throws(() => resolveSchedulerName("DPM fast"), /singlestep/);
+  assert.throws(() => resolveSchedulerName("SA-Solver"), /not built: use DPM\+\+ 2M SDE/);
   assert.throws(() => resolveSchedulerName("euler_cfg_pp"), /guidance/);
 });

@@ -13,13 +13,18 @@ import { adamsBashforth } from "../../schedulers/solvers/adams_bashforth.ts";
 import { ddim } from "../../schedulers/solvers/ddim.ts";
 import { deis } from "../../schedulers/solvers/deis.ts";
 import { dpm2 } from "../../schedulers/solvers/dpm2.ts";
+import { dpmFast } from "../../schedulers/solvers/dpm_fast.ts";
 import { dpmMultistep } from "../../schedulers/solvers/dpm_multistep.ts";
 import { blockOrders, dpmSinglestep } from "../../schedulers/solvers/dpm_singlestep.ts";
 import { dpmpp2sAncestral } from "../../schedulers/solvers/dpmpp_2s_ancestral.ts";
 import { dpmpp3mSde } from "../../schedulers/solvers/dpmpp_3m_sde.ts";
 import { euler } from "../../schedulers/solvers/euler.ts";
+import { gradientEstimation } from "../../schedulers/solvers/gradient_estimation.ts";
 import { heun } from "../../schedulers/solvers/heun.ts";
+import { heunPp2 } from "../../schedulers/solvers/heunpp2.ts";
+import { ipndmV } from "../../schedulers/solvers/ipndm_v.ts";
 import { integrateLagrange, lms } from "../../schedulers/solvers/lms.ts";
+import { optimizer } from "../../schedulers/solvers/optimizer.ts";
 import { alongNoise } from "../../schedulers/solvers/straight.ts";
 import { uniPc } from "../../schedulers/solvers/unipc.ts";
 
@@ -91,6 +96,15 @@ const singlestep = (order: number) => (levels: Level[]) =>
     orders: blockOrders(levels.length - 1, order, false),
   });
 
+const optimized = (options: { momentum: number; nesterov: boolean }) => (levels: Level[]) =>
+  optimizer(levels, { ...options, learningRate: () => 1 });
+/** As many blocks of three as the levels' steps hold, and a call more. */
+const fast = (levels: Level[]) => {
+  const calls = levels.length - 1 - (levels.length - 1) % 3 + 1;
+  const to = sigma(levels.at(-1)!);
+  return dpmFast({ from: levels[0]!, to, calls }, 0, (at) => varianceExploding(0, at));
+};
+
 /**
  * [name, solver, what it remembers, order of convergence]. The "third order" multistep forms are
  * second order as published: they weigh the second difference by half of what a third would need. DEIS's
@@ -108,6 +122,13 @@ const ORDERS: readonly [string, (levels: Level[]) => Call[], Basis, number][] = 
     "denoised",
     2,
   ],
+  ["momentum", optimized({ momentum: 0.3, nesterov: false }), "epsilon", 1],
+  ["nesterov", optimized({ momentum: 0.3, nesterov: true }), "epsilon", 1],
+  ["gradientEstimation", (levels) => gradientEstimation(levels, 2), "epsilon", 1],
+  ["heunPp2", heunPp2, "epsilon", 1],
+  ["ipndmV", (levels) => ipndmV(levels, 0), "epsilon", 2],
+  // Its last step is Euler's, as long as the others.
+  ["dpmFast", fast, "epsilon", 2],
   ["dpmpp3mSde without noise", (levels) => dpmpp3mSde(levels, 0), "denoised", 2],
   [
     "dpmMultistep order 1",
@@ -147,10 +168,13 @@ const ORDERS: readonly [string, (levels: Level[]) => Call[], Basis, number][] = 
   ),
 ];
 
+/** Solvers that know no other coordinates. */
+const SIGMA_SPACE = new Set(["dpmFast", "heunPp2", "ipndmV"]);
+
 for (const [name, solver, basis, order] of ORDERS) {
   Deno.test(`${name} divides its error by about 2^${order} when steps are halved`, () => {
     for (const make of [varianceExploding, variancePreserving]) {
-      if (name.startsWith("dpm2") || name.startsWith("dpmpp")) {
+      if (name.startsWith("dpm2") || name.startsWith("dpmpp") || SIGMA_SPACE.has(name)) {
         if (make === variancePreserving) continue; // solvers of sigma space alone
       }
       const ratio = errorOf(solver, basis, 160, make) / errorOf(solver, basis, 320, make);
@@ -209,6 +233,7 @@ Deno.test("integrateLagrange() weighs constants by the length and lines by their
 const ENDS_NOISY = new Set([
   "DEISMultistepScheduler",
   "DPMAdaptive",
+  "DPMFast",
   "PNDMScheduler",
   "TCDScheduler",
 ]);

@@ -50,7 +50,9 @@ async function picturesFor(own: LineFlags, flags: GenerateFlags, common: Common)
   if (own.image === "-" || own.mask === "-") {
     throw new UsageError('A line\'s pictures are files; got "-".');
   }
-  const named = ["image", "mask", "control-image", "control-scale"].some((name) => name in own);
+  const named = ["image", "mask", "depth", "control-image", "control-scale"].some((name) =>
+    name in own
+  );
   return named ? await picturesOf(flags) : common.pictures;
 }
 

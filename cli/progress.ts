@@ -66,7 +66,7 @@ function terminalProgress(): Progress {
     } catch {
       // Standard error may be a terminal whose size is not known.
     }
-    write(`\r\x1b[2K${text.slice(0, Math.max(10, columns - 1))}`);
+    write(`\r\x1b[2K${text.slice(0, Math.max(1, columns - 1))}`);
     clear = "\r\x1b[2K";
   };
   return {

@@ -1,0 +1,55 @@
+/** Runs of the command line for tests: in this process, or as processes of their own in a shell. */
+
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { main } from "../../cli.ts";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+/** A small model with random weights. */
+export const MODEL = join(ROOT, "tests/golden/reference/models/sd1");
+
+/** Flags of pictures that are quick to draw with it. */
+export const SMALL = ["--model", MODEL, "-W", "64", "-H", "64", "--steps", "2"];
+
+/** Runs in this process, quietly; what would go to standard error comes back. */
+export async function run(...args: string[]): Promise<{ code: number; errors: string }> {
+  const errors: string[] = [], before = console.error;
+  console.error = (...values: unknown[]) => errors.push(values.join(" "));
+  try {
+    return { code: await main([...args, "--quiet"]), errors: errors.join("\n") };
+  } finally {
+    console.error = before;
+  }
+}
+
+/** Runs a script of bash in `folder`; `latent` is this program, `$SMALL` the flags above. */
+export async function shell(
+  script: string,
+  folder: string,
+): Promise<{ code: number; out: string; bytes: Uint8Array; errors: string }> {
+  const latent = `latent() { "${Deno.execPath()}" run -A --no-check "${
+    join(ROOT, "cli.ts")
+  }" "$@"; }`;
+  const { code, stdout, stderr } = await new Deno.Command("bash", {
+    args: ["-c", `${latent}\nSMALL="${SMALL.join(" ")}"\n${script}`],
+    cwd: folder,
+  }).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, out: text(stdout), bytes: stdout, errors: text(stderr) };
+}
+
+/** Calls `work` with a folder that is gone afterwards. */
+export async function inFolder(work: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await work(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Names in a folder, in order. */
+export function names(folder: string): string[] {
+  return [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
+}

@@ -10,6 +10,10 @@ export interface Surroundings {
   readonly execPath: string;
   /** The path that the caller asked for. */
   readonly option?: string | undefined;
+  /** The libraries of installed runtimes, the one to prefer first. */
+  readonly installed?: readonly string[] | undefined;
+  /** Where a compiled program unpacks the library that it carries. */
+  readonly unpacked?: string | undefined;
   /** The folder of the npm package onnxruntime-node, if it is in the module graph. */
   readonly packageFolder?: string | undefined;
 }
@@ -33,10 +37,11 @@ const PACKAGED: Readonly<Record<string, string>> = {
 /**
  * The library paths to try, in order. A path that somebody chose (the option, or ORT_DYLIB_PATH) stands
  * alone: falling back from it to another version would hide the mistake. Otherwise: beside the
- * executable, the npm package, then the system's own search by name.
+ * executable, what `latent runtime install` put into the cache, the library inside a compiled program or
+ * else the npm package, then the system's own search by name.
  */
 export function candidates(surroundings: Surroundings): string[] {
-  const { os, arch, env, execPath, option, packageFolder } = surroundings;
+  const { os, arch, env, execPath, option, installed = [], unpacked, packageFolder } = surroundings;
   const chosen = option ?? env.ORT_DYLIB_PATH;
   if (chosen) return [chosen];
 
@@ -46,9 +51,14 @@ export function candidates(surroundings: Surroundings): string[] {
   const packaged = PACKAGED[`${os}-${arch}`];
   return [
     ...names.map((name) => folder + separator + name),
-    ...(packageFolder !== undefined && packaged !== undefined
-      ? [[packageFolder, "bin", "napi-v6", ...packaged.split("/")].join(separator)]
-      : []),
+    ...installed,
+    ...bundled(),
     ...names,
   ];
+
+  function bundled(): string[] {
+    if (unpacked !== undefined) return [unpacked];
+    if (packageFolder === undefined || packaged === undefined) return [];
+    return [[packageFolder, "bin", "napi-v6", ...packaged.split("/")].join(separator)];
+  }
 }

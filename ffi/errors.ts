@@ -45,7 +45,7 @@ export class MissingSymbolError extends Error {
   }
 }
 
-/** The ONNX Runtime found is too old, for everything or for one function. */
+/** The ONNX Runtime found is too old, for everything or for one function; or of a later major version. */
 export class LibraryVersionError extends Error {
   /** `LibraryVersionError`. */
   override readonly name = "LibraryVersionError";
@@ -53,14 +53,21 @@ export class LibraryVersionError extends Error {
   readonly path: string;
   /** Its version. */
   readonly found: string;
-  /** The oldest version that would do. */
+  /** The oldest version that would do; `1.x` for one that is too new. */
   readonly needed: string;
 
   /** Says which version is needed for `what`. */
-  constructor(path: string, found: string, needed: string, what = "this program") {
+  constructor(
+    path: string,
+    found: string,
+    needed: string,
+    what = "this program",
+    fault: "old" | "new" = "old",
+  ) {
+    const [later, other] = fault === "old" ? [" or later", "a newer"] : ["", "an older"];
     super(
-      `Cannot use ONNX Runtime at ${path}: it is too old for ${what}; ` +
-        `got ${found}, expected ${needed} or later. Install a newer one or set ORT_DYLIB_PATH.`,
+      `Cannot use ONNX Runtime at ${path}: it is too ${fault} for ${what}; ` +
+        `got ${found}, expected ${needed}${later}. Install ${other} one or set ORT_DYLIB_PATH.`,
     );
     this.path = path;
     this.found = found;

@@ -1,0 +1,108 @@
+/**
+ * The folder that a binary is compiled from: the program's own sources, its assets, and in the place of
+ * the npm package onnxruntime-node, which has five platforms' libraries, a package with one.
+ *
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import type { PackedLibrary } from "../ffi/library_unpack.ts";
+import type { Target } from "./compile_targets.ts";
+
+const ROOT = fileURLToPath(new URL("../", import.meta.url));
+
+/** What the program consists of; a folder that is not there yet is left out. */
+const SOURCES = [
+  ...["cli.ts", "mod.ts", "ffi", "graph", "weights", "schedulers", "models", "pipeline"],
+  ...["training", "explain", "cli"],
+];
+
+/** What was staged, for the size table. */
+export interface Stage {
+  /** The folder. */
+  readonly folder: string;
+  /** Bytes by part. */
+  readonly sizes: Readonly<Record<"library" | "model" | "vocabulary" | "sources", number>>;
+  /** The library's version. */
+  readonly version: string;
+}
+
+/** Fills `folder` for a target. */
+export async function stage(target: Target, folder: string): Promise<Stage> {
+  await Deno.mkdir(folder, { recursive: true });
+  let sources = 0;
+  for (const name of SOURCES) {
+    sources += await copy(join(ROOT, name), join(folder, name), (path) => path.endsWith(".ts"));
+  }
+  const everything = () => true;
+  const model = await copy(join(ROOT, "assets/digits"), join(folder, "assets/digits"), everything);
+  const vocabulary = await copy(join(ROOT, "assets/clip"), join(folder, "assets/clip"), everything);
+  await copy(join(ROOT, "assets/manifest.json"), join(folder, "assets/manifest.json"), everything);
+  const { version, packedBytes } = await packLibrary(target, join(folder, "onnxruntime"));
+  await writeConfig(folder);
+  return { folder, version, sizes: { library: packedBytes, model, vocabulary, sources } };
+}
+
+/** Copies a file or a folder; returns how many bytes. */
+async function copy(from: string, to: string, take: (path: string) => boolean): Promise<number> {
+  let info: Deno.FileInfo;
+  try {
+    info = await Deno.stat(from);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return 0;
+    throw error;
+  }
+  if (!info.isDirectory) {
+    if (!take(from)) return 0;
+    await Deno.mkdir(dirname(to), { recursive: true });
+    await Deno.copyFile(from, to);
+    return info.size;
+  }
+  let bytes = 0;
+  for await (const { name } of Deno.readDir(from)) {
+    bytes += await copy(join(from, name), join(to, name), take);
+  }
+  return bytes;
+}
+
+/** The package that stands in for onnxruntime-node: package.json and the compressed library. */
+async function packLibrary(target: Target, folder: string) {
+  const library = await Deno.readFile(join(await npmFolder(target.npm), target.library));
+  const packed = gzipSync(library, { level: 9 });
+  const version = target.npm.split("@")[1]!;
+  const packedLibrary: PackedLibrary = {
+    version,
+    platform: target.platform,
+    name: target.name,
+    packed: `${target.name}.gz`,
+    bytes: library.length,
+    sha256: createHash("sha256").update(library).digest("hex"),
+  };
+  await Deno.mkdir(folder, { recursive: true });
+  await Deno.writeFile(join(folder, packedLibrary.packed), packed);
+  const manifest = { name: "onnxruntime-node", version, license: "MIT", packedLibrary };
+  await Deno.writeTextFile(join(folder, "package.json"), JSON.stringify(manifest, null, 2));
+  return { version, packedBytes: packed.length };
+}
+
+/** Deno's own copy of an npm package, downloaded if need be. */
+async function npmFolder(npm: string): Promise<string> {
+  const specifier = `npm:${npm}/package.json`;
+  await import(specifier, { with: { type: "json" } });
+  return dirname(fileURLToPath(import.meta.resolve(specifier)));
+}
+
+/** The program's own deno.json, with the package replaced wherever the sources name it. */
+async function writeConfig(folder: string): Promise<void> {
+  const { name, version, license, compilerOptions } = JSON.parse(
+    await Deno.readTextFile(join(ROOT, "deno.json")),
+  );
+  const source = await Deno.readTextFile(join(ROOT, "ffi/package.ts"));
+  const specifier = /npm:onnxruntime-node@[\d.]+\/package\.json/.exec(source)![0];
+  const imports = { [specifier]: "./onnxruntime/package.json" };
+  const config = { name, version, license, compilerOptions, imports };
+  await Deno.writeTextFile(join(folder, "deno.json"), JSON.stringify(config, null, 2));
+}

@@ -24,7 +24,6 @@ export function exitCodeOf(error: unknown): number {
 /** What went wrong on one line, without control characters; with `stack`, where as well. */
 export function lineOf(error: unknown, options: { stack?: boolean } = {}): string {
   const message = error instanceof Error ? error.message || error.name : String(error);
-  // deno-lint-ignore no-control-regex -- file names and libraries may put anything into a message
   const line = `latent: ${permissionHint(error) ?? message}`.replaceAll(/[\x00-\x1f\x7f]+/g, " ");
   return options.stack && error instanceof Error && error.stack ? `${line}\n${error.stack}` : line;
 }

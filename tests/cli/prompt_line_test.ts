@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { GENERATE_FLAGS, type GenerateFlags, openOptionsOf } from "../../cli/generate_flags.ts";
+import { UsageError } from "../../cli/flags.ts";
+import { LINE_FLAGS, lineFlags, readPromptLine } from "../../cli/prompt_line.ts";
+
+const refuses = (line: string, text: RegExp) =>
+  assert.throws(() => readPromptLine(line), (e) => e instanceof UsageError && text.test(e.message));
+
+Deno.test("readPromptLine() takes a line for a prompt unless it begins as a JSON object does", () => {
+  assert.deepEqual(readPromptLine(" a fox "), { prompt: "a fox" });
+  assert.deepEqual(readPromptLine("{red|blue} fox"), { prompt: "{red|blue} fox" });
+  assert.deepEqual(readPromptLine('"a fox"'), { prompt: '"a fox"' });
+  assert.deepEqual({ ...readPromptLine('{"prompt":"a fox"}') }, { prompt: "a fox" });
+  assert.deepEqual({ ...readPromptLine("{}") }, {});
+});
+
+Deno.test("readPromptLine() knows every spelling of a flag, and its aliases", () => {
+  for (const key of ["guidance-scale", "guidanceScale", "guidance_scale", "cfgScale"]) {
+    assert.deepEqual({ ...readPromptLine(`{"${key}":-2}`) }, { "guidance-scale": -2 }, key);
+  }
+});
+
+Deno.test("readPromptLine() reads numbers, switches, lists and defaults", () => {
+  const line = '{"seed":18446744073709551615,"karras":true,"exponential":false,"steps":null,' +
+    '"sigmas":[14.6,0.5,0],"controlImage":["a.png","b.png"],"width":64}';
+  assert.deepEqual({ ...readPromptLine(line) }, {
+    seed: 18446744073709551615n,
+    karras: true,
+    exponential: false,
+    steps: undefined,
+    sigmas: "14.6,0.5,0",
+    "control-image": ["a.png", "b.png"],
+    width: 64n,
+  });
+});
+
+Deno.test("readPromptLine() refuses what is no option of a picture, or no value of it", () => {
+  refuses('{"steps":2.5}', /--steps takes a whole number; got "2\.5"/);
+  refuses('{"karras":"yes"}', /--karras takes no value/);
+  refuses('{"prompt":{"text":"a"}}', /prompt takes no object/);
+  refuses('{"stepz":1}', /Did you mean --steps/);
+  refuses('{"quiet":true}', /for the whole run: give --quiet/);
+  refuses('{"prompt"', /Cannot read the options/);
+  assert.throws(() => lineFlags([["", "x"]]), UsageError);
+});
+
+Deno.test("LINE_FLAGS has no flag that is looked at when the model is opened", () => {
+  const asked = new Set<string>();
+  const flags = new Proxy({}, {
+    get: (_, name) => void asked.add(String(name)),
+    has: (_, name) => (asked.add(String(name)), false),
+  });
+  openOptionsOf(flags as GenerateFlags);
+  assert.ok(asked.has("provider"));
+  const wrong = [...asked].filter((name) => name in GENERATE_FLAGS && name in LINE_FLAGS);
+  assert.deepEqual(wrong, []);
+});

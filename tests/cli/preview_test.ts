@@ -8,7 +8,7 @@ import { Image, type Latents } from "../../mod.ts";
 const picture = (width: number, height: number, ...pixels: number[]) =>
   new Image(width, height, Uint8ClampedArray.from(pixels));
 const env = (variables: Record<string, string>) => (name: string) => variables[name];
-const KITTY = /^\x1b_G([^;]*);([^\x1b]*)\x1b\\$/;
+const KITTY = /^([^;]*);([^\x1b]*)\x1b\\$/;
 
 /** A decoder whose colours are exactly linear in two channels, each place 2 x 2 pixels. */
 const LINEAR = [[20, -10, 128], [5, 15, 100], [-12, 0, 90]];
@@ -120,7 +120,7 @@ Deno.test("blocks() shows two pixels a character; ascii() their mean", () => {
 
 Deno.test("kitty() sends pieces of at most 4096 bytes, all but the last announcing more", () => {
   const png = "A".repeat(4096) + "BBBB";
-  const [first, second, ...rest] = kitty(png, { columns: 4, rows: 2 }, 7).split(/(?=\x1b_G)/);
+  const [, first, second, ...rest] = kitty(png, { columns: 4, rows: 2 }, 7).split("\x1b_G");
   assert.deepEqual(rest, []);
   const [, keys, data] = KITTY.exec(first!)!;
   assert.equal(keys, "a=T,f=100,i=7,p=1,q=2,C=1,c=4,r=2,m=1");

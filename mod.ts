@@ -78,17 +78,35 @@ export type { ResizeFilter } from "./pipeline/image_resize.ts";
 export type { Pixels } from "./pipeline/pixels.ts";
 export type { Latents, LatentSize } from "./pipeline/autoencoder.ts";
 export type { Conditioning } from "./pipeline/text_conditioning.ts";
-export type { SchedulerOverrides } from "./schedulers/scheduler.ts";
+export type { SchedulerChoice } from "./pipeline/choose_scheduler.ts";
+export {
+  type PlanRequest,
+  type Scheduler,
+  schedulerFromConfig,
+  type SchedulerOverrides,
+} from "./schedulers/scheduler.ts";
+export type { Solver } from "./schedulers/recipes/own.ts";
+export { knownNames as schedulerNames } from "./schedulers/names.ts";
+export { type PlanTable, planTable } from "./schedulers/plan_table.ts";
 export type { Settings as SchedulerSettings } from "./schedulers/settings.ts";
-export type { DenoisingStep } from "./schedulers/denoise.ts";
-export type {
-  AdaptiveSearch,
-  Basis,
-  Call,
-  Plan,
-  Prediction,
-  Row,
-  Stage,
+export {
+  denoise,
+  type DenoiseOptions,
+  type DenoisingStep,
+  type NoiseSource,
+  NotFiniteError,
+  type Predict,
+} from "./schedulers/denoise.ts";
+export {
+  type AdaptiveSearch,
+  addNoise,
+  type Basis,
+  type Call,
+  type Plan,
+  type Precondition,
+  type Prediction,
+  type Row,
+  type Stage,
 } from "./schedulers/plan.ts";
 export type { BetaSchedule, NoiseTableOptions } from "./schedulers/noise_table.ts";
 export type { Spacing } from "./schedulers/spacing.ts";

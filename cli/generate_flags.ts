@@ -64,6 +64,7 @@ export const GENERATE_FLAGS = {
     choices: ["cpu", "cuda", "numpy"],
     help: "whose random numbers: torch's on a CPU, torch's on CUDA, NumPy's (cpu)",
   },
+  ensd: { kind: "integer", range: [0, 4294967295], help: "eta noise seed delta of A1111 (0)" },
   width: { kind: "integer", short: "W", range: [1, 65536], help: "pixels (the model's own)" },
   height: { kind: "integer", short: "H", range: [1, 65536], help: "pixels (the model's own)" },
   count: { kind: "integer", range: [1, 1e9], help: "pictures, with seeds S, S+1, ... (1)" },
@@ -85,6 +86,11 @@ export const GENERATE_FLAGS = {
   sigmas: { kind: "text", value: "LIST", help: "exact sigmas, falling to 0: 14.6,3.1,0.7,0" },
   timesteps: { kind: "text", value: "LIST", help: "exact timesteps, falling: 999,600,250,80" },
   "dynamic-thresholding": { kind: "switch", help: "clip each estimate by its own largest values" },
+  "scheduler-option": {
+    kind: "list",
+    value: "NAME=VALUE",
+    help: "any other option of the scheduler, such as momentum=0.3; may repeat",
+  },
   "algorithm-type": { kind: "text", value: "NAME", help: "of the DPM-Solver family" },
   "zero-snr": { kind: "switch", help: "rescale the noise table to end in pure noise" },
   eta: { kind: "number", help: "share of fresh noise in DDIM (0)" },
@@ -152,6 +158,7 @@ export function generateOptions(flags: GenerateFlags): Omit<GenerateOptions, "pr
     ...given("sigmas", numbersOf("--sigmas", flags.sigmas)),
     ...given("timesteps", numbersOf("--timesteps", flags.timesteps)),
     ...given("rng", flags.rng),
+    ...given("ensd", number(flags.ensd)),
     ...given("vaeTiling", flags["vae-tiling"]),
     ...given("metadata", flags["no-metadata"] && false),
     ...given("width", number(flags.width)),
@@ -238,6 +245,7 @@ export function schedulerOptionsOf(
   if (kinds.length > 1) throw new UsageError(`Take one of --${kinds.join(" and --")}.`);
   const sigmas = { karras: "karras", exponential: "exponential", "beta-sigmas": "beta" } as const;
   return {
+    ...Object.fromEntries((flags["scheduler-option"] ?? []).map(schedulerOption)),
     ...given("sigmaSchedule", kinds[0] && sigmas[kinds[0]]),
     ...given("timestepSpacing", flags["timestep-spacing"]),
     ...given("algorithmType", flags["algorithm-type"]),
@@ -246,6 +254,17 @@ export function schedulerOptionsOf(
     ...given("eta", flags.eta),
     ...given("predictionType", flags.prediction),
   };
+}
+
+/** `NAME=VALUE` as diffusers or this program spells the name; numbers and true, false are read. */
+function schedulerOption(text: string): [name: string, value: string | number | boolean] {
+  const parts = /^([A-Za-z_-]+)=(.+)$/.exec(text);
+  if (!parts) throw new UsageError(`--scheduler-option takes NAME=VALUE; got "${text}".`);
+  const name = parts[1]!.replace(/[_-](.)/g, (_, letter: string) => letter.toUpperCase());
+  const word = parts[2]!;
+  if (word === "true" || word === "false") return [name, word === "true"];
+  const value = Number(word);
+  return [name, Number.isNaN(value) ? word : value];
 }
 
 function guidanceInterval(flags: GenerateFlags): readonly [number, number] | undefined {

@@ -81,8 +81,9 @@ function guidesOf(scale: number, plan: Plan): Readonly<Record<GuidanceKind, () =
 
 /** CFG++ replaces the noise that an Euler or DDIM step adds back: other steps have no such term. */
 function requireEuler({ scheduler, stages }: Plan): void {
-  const simple = stages.every(({ next, advance }) =>
-    advance && next.results.length === 1 && next.noise === undefined
+  const simple = stages.every(({ next, advance, churn }) =>
+    advance && next.results.length === 1 &&
+    (next.noise ?? next.precondition ?? churn) === undefined
   );
   if (simple) return;
   throw new RangeError(

@@ -9,6 +9,7 @@ import { readComfyUi } from "./metadata_comfyui.ts";
 import { readFooocus } from "./metadata_fooocus.ts";
 import { readInfotext } from "./metadata_infotext.ts";
 import { readInvokeAi } from "./metadata_invokeai.ts";
+import { schedulerName } from "./choose_scheduler.ts";
 import { schedulerOf } from "./metadata_names.ts";
 import { readNovelAi } from "./metadata_novelai.ts";
 import type { PictureRecord } from "./metadata_record.ts";
@@ -118,7 +119,7 @@ function readOwn(
     negativePrompt: settings.negativePrompt ?? "",
     seed: settings.seed,
     steps: settings.steps,
-    scheduler: scheduler?.name ?? settings.scheduler,
+    scheduler: scheduler?.name ?? (settings.scheduler && schedulerName(settings.scheduler)),
     sigmaSchedule: scheduler?.settings.sigmaSchedule ?? settings.schedulerOptions?.sigmaSchedule,
     guidanceScale: settings.guidanceScale,
     guidanceRescale: settings.guidanceRescale,

@@ -6,6 +6,7 @@
 
 import { createHash } from "node:crypto";
 import type { Settings as SchedulerSettings } from "../schedulers/settings.ts";
+import { schedulerName } from "./choose_scheduler.ts";
 import { Image } from "./image.ts";
 import type { GenerateOptions } from "./options.ts";
 import { parametersText } from "./parameters_text.ts";
@@ -76,7 +77,9 @@ export function pictureTexts(
 export function recordText(settings: Settings, facts: PictureFacts): string {
   const pictures: Record<string, InputPicture> = {}, omitted: string[] = [];
   const { signal: _, ...given } = settings;
-  const stored = storable(given, "", pictures, omitted);
+  const scheduler = schedulerName(settings.scheduler);
+  if (scheduler !== settings.scheduler) omitted.push("scheduler");
+  const stored = storable({ ...given, scheduler }, "", pictures, omitted);
   const record = { format: 1, ...facts, settings: stored, pictures, omitted };
   return JSON.stringify(record, (_, value: unknown) => {
     if (typeof value === "bigint") {

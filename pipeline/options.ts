@@ -6,6 +6,7 @@
 
 import type { Control } from "./control_nets.ts";
 import type { GuidanceKind } from "./guide.ts";
+import type { SchedulerChoice } from "./choose_scheduler.ts";
 import type { RandomKind } from "./random_source.ts";
 import { checkHires, type Hires } from "./hires.ts";
 import type { Image } from "./image.ts";
@@ -50,8 +51,8 @@ export interface GenerateOptions {
   readonly height?: number;
   /** Text encoder layers to leave out, counted from the last one. Default 0. */
   readonly clipSkip?: number;
-  /** Scheduler name: a diffusers class or an alias. Default: the model's own. */
-  readonly scheduler?: string;
+  /** Scheduler: a diffusers class, an alias, or a solver of your own. Default: the model's. */
+  readonly scheduler?: SchedulerChoice;
   /** Changes to the scheduler's own configuration. */
   readonly schedulerOptions?: SchedulerOverrides;
   /** Image to image: what the run begins in. Its size is the default size of the result. */
@@ -105,6 +106,8 @@ export interface GenerateOptions {
   readonly sigmas?: readonly number[];
   /** Whose random numbers: torch's on a CPU (default), torch's on CUDA, or NumPy's. */
   readonly rng?: RandomKind;
+  /** Added to the seed of the noise that samplers add on the way (A1111's ENSD). Default 0: no. */
+  readonly ensd?: number;
   /** Decode in tiles: true, false, or by default when memory would not suffice. */
   readonly vaeTiling?: boolean;
   /** Write how the picture was made into its file. Default true. */
@@ -186,6 +189,7 @@ export function checkOptions(options: GenerateOptions): void {
     throw new TypeError(`Cannot generate: prompt must be a string; got ${typeof options.prompt}.`);
   }
   requireInteger("steps", options.steps ?? DEFAULTS.steps, 1);
+  requireInteger("ensd", options.ensd ?? 0, 0);
   requireInteger("clipSkip", options.clipSkip ?? DEFAULTS.clipSkip, 0);
   requireNumber("guidanceScale", options.guidanceScale ?? DEFAULTS.guidanceScale);
   requireNumber("guidanceRescale", options.guidanceRescale ?? DEFAULTS.guidanceRescale, 0, 1);

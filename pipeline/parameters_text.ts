@@ -7,6 +7,7 @@
 import { basename } from "node:path";
 import type { Settings as SchedulerSettings } from "../schedulers/settings.ts";
 import type { SigmaSchedule } from "../schedulers/sigmas.ts";
+import { schedulerName } from "./choose_scheduler.ts";
 import type { PictureFacts } from "./metadata_record.ts";
 import type { Settings } from "./stable_diffusion.ts";
 
@@ -14,6 +15,7 @@ import type { Settings } from "./stable_diffusion.ts";
 const SAMPLERS: Readonly<Record<string, string>> = {
   DDIMScheduler: "DDIM",
   DPMAdaptive: "DPM adaptive",
+  DPMFast: "DPM fast",
   DPMPP2SAncestral: "DPM++ 2S a",
   DPMPP3MSDE: "DPM++ 3M SDE",
   DPMSolverSDEScheduler: "DPM++ SDE",
@@ -53,7 +55,7 @@ const GENERATORS = { cpu: "CPU", cuda: "GPU", numpy: "NumPy" } as const;
 export function parametersText(settings: Settings, model: string | PictureFacts): string {
   const facts: PictureFacts = typeof model === "string" ? { model: { path: model } } : model;
   const scheduler = facts.scheduler ??
-    { name: settings.scheduler, settings: settings.schedulerOptions };
+    { name: schedulerName(settings.scheduler), settings: settings.schedulerOptions };
   const fields: Record<string, string | number | bigint | undefined> = {
     Steps: settings.steps,
     Sampler: samplerLabel(scheduler.name, scheduler.settings),
@@ -67,6 +69,7 @@ export function parametersText(settings: Settings, model: string | PictureFacts)
     "Clip skip": settings.clipSkip > 0 ? settings.clipSkip + 1 : undefined,
     "CFG rescale": settings.guidanceRescale || undefined,
     Eta: settings.schedulerOptions.eta,
+    ENSD: settings.ensd || undefined,
     RNG: GENERATORS[settings.rng ?? "cpu"],
     Version: ["latent", facts.versions?.latent].filter(Boolean).join(" "),
   };

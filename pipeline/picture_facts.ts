@@ -6,8 +6,8 @@
 
 import { basename } from "node:path";
 import manifest from "../deno.json" with { type: "json" };
-import { schedulerFromConfig } from "../schedulers/scheduler.ts";
 import type { TensorSource } from "../weights/stored_tensor.ts";
+import { chooseScheduler } from "./choose_scheduler.ts";
 import type { Lora } from "./lora.ts";
 import { fileSha256 } from "./metadata_hash.ts";
 import type { PictureFacts, WeightFile } from "./metadata_record.ts";
@@ -40,11 +40,8 @@ export class FactsGatherer {
   ) {}
 
   /** The facts of a picture with these settings. */
-  async gather({ scheduler, schedulerOptions }: Settings): Promise<PictureFacts> {
-    const { name, settings } = schedulerFromConfig(this.parts.schedulerConfig, {
-      ...schedulerOptions,
-      scheduler,
-    });
+  async gather(chosen: Settings): Promise<PictureFacts> {
+    const { name, settings } = chooseScheduler(this.parts.schedulerConfig, chosen);
     const { variant, config } = this.opened;
     return {
       model: {

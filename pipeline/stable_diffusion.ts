@@ -6,7 +6,7 @@
 
 import { cpu, type Provider } from "../ffi/providers.ts";
 import { openRuntime } from "../ffi/runtime.ts";
-import { schedulerFromConfig } from "../schedulers/scheduler.ts";
+import { etaNoiseSeed } from "../schedulers/random/mix.ts";
 import { denoise, type DenoisingStep } from "../schedulers/denoise.ts";
 import type { Plan, Stage } from "../schedulers/plan.ts";
 import { noiseSource } from "../schedulers/noise_source.ts";
@@ -15,6 +15,7 @@ import { editGuide, guideOf } from "./guide.ts";
 import { denoiseHires } from "./hires.ts";
 import { Autoencoder, type Latents, type LatentSize } from "./autoencoder.ts";
 import { type ExportedNetwork, exportOnnx, type ExportOptions } from "./export_onnx.ts";
+import { chooseScheduler } from "./choose_scheduler.ts";
 import { openControlNet } from "./control_nets.ts";
 import { addEmbeddings, type LearnedTokens } from "./embeddings.ts";
 import { type Lora, mergeLoras } from "./lora.ts";
@@ -151,7 +152,7 @@ export class StableDiffusion implements AsyncDisposable {
       yield* denoiseHires(this, settings, settings.hires, this.#parts.vae.config.factor);
       return;
     }
-    const { seed, signal, rng = "cpu" } = settings;
+    const { seed, signal, rng = "cpu", ensd = 0 } = settings;
     const plan = this.plan(settings);
     const size = this.#latentSize(settings);
     const normal = randomSource(rng, seed);
@@ -169,7 +170,9 @@ export class StableDiffusion implements AsyncDisposable {
     const count = plan.stages.length;
     const predict = (input: Float32Array, stage: Stage, index: number) =>
       run.predict(input, { stage, index, count });
-    const noise = noiseSource(plan, normal, latents.length, seed);
+    const own = etaNoiseSeed(BigInt(seed), ensd);
+    const fresh = own === undefined ? normal : randomSource(rng, own);
+    const noise = noiseSource(plan, fresh, latents.length, seed);
     for await (const step of denoise(plan, latents, predict, noise, signal ? { signal } : {})) {
       keep?.(latents, step.index);
       yield {
@@ -265,13 +268,12 @@ export class StableDiffusion implements AsyncDisposable {
    */
   plan(options: GenerateOptions): Plan {
     const settings = this.settings(options);
-    const { scheduler, schedulerOptions, image, latents, mask, strength } = settings;
+    const { image, latents, mask, strength } = settings;
     const { steps, timesteps, sigmas } = settings;
     const begins = (image || latents) && unetKind(this.#parts) !== "edit";
     const part = begins ? strength ?? (mask ? 1 : 0.8) : undefined;
     return this.#refuse("scheduler", () => {
-      const overrides = { ...schedulerOptions, scheduler };
-      return schedulerFromConfig(this.#parts.schedulerConfig, overrides).plan({
+      return chooseScheduler(this.#parts.schedulerConfig, settings).plan({
         ...(timesteps ? { timesteps } : sigmas ? { sigmas } : { steps }),
         ...(part !== undefined && { strength: part }),
       });

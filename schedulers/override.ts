@@ -5,7 +5,7 @@
 import { COMMON_OPTIONS } from "./read_settings.ts";
 import { RECIPES } from "./recipes/all.ts";
 import type { Recipe } from "./recipes/recipe.ts";
-import type { Settings } from "./settings.ts";
+import { LIBRARY_DEFAULTS, type Settings } from "./settings.ts";
 
 /** The values of those options that are words. */
 const CHOICES: Partial<Record<keyof Settings, readonly string[]>> = {
@@ -59,7 +59,11 @@ export function override(
   overrides: Partial<Settings>,
 ): Settings {
   for (const [option, value] of Object.entries(overrides) as [keyof Settings, unknown][]) {
-    if (takes(recipe, option) || settings[option] === value) continue;
+    if (takes(recipe, option) || settings[option] === value) {
+      const type = typeof LIBRARY_DEFAULTS[option];
+      if (LIBRARY_DEFAULTS[option] === null || typeof value === type) continue;
+      refuse(name, option, value, `a ${type}`);
+    }
     const others = Object.entries(RECIPES).filter(([, recipe]) => takes(recipe, option));
     throw new RangeError(
       `Cannot use ${option} with ${name}: it has no such option; got ${JSON.stringify(value)}. ` +

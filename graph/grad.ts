@@ -8,6 +8,7 @@ import type { Cotangents } from "./op.ts";
 import { formatShape, sameShape, type Shape, ShapeError } from "./shape.ts";
 import { scopeAt } from "./scope.ts";
 import { reachable } from "./reachable.ts";
+import { Recomputation, type SegmentOf } from "./recompute.ts";
 import { constant, type Inputs, type OpNode, type Value } from "./value.ts";
 import { add } from "./ops/arithmetic.ts";
 import { identity } from "./ops/elementwise.ts";
@@ -24,6 +25,15 @@ export class GradientError extends Error {
   }
 }
 
+/** How derivatives are made. */
+export interface GradOptions {
+  /**
+   * The segment that each node is computed again with in the backward pass, so that its results
+   * need not be kept until then; undefined for nodes whose results are kept.
+   */
+  readonly recompute?: SegmentOf;
+}
+
 /**
  * Derivatives of `outputs` with respect to each of `wrt`, in its order, each of its shape. `cotangents`
  * weigh the outputs (same shapes); by default 1, which needs a scalar output. A value that the outputs
@@ -33,10 +43,12 @@ export function grad(
   outputs: Value | readonly Value[],
   wrt: readonly Value[],
   cotangents?: readonly Value[],
+  options: GradOptions = {},
 ): Value[] {
   const list = "type" in outputs ? [outputs] : outputs;
   const seeds = list.map((output, i) => seedFor(output, cotangents?.[i]));
-  return pullback(list, wrt, seeds, false).map((g, i) => {
+  const again = options.recompute && new Recomputation(options.recompute);
+  return pullback(list, wrt, seeds, { again }).map((g, i) => {
     const value = wrt[i] as Value;
     return g ?? zeros(value.dtype, value.shape);
   });
@@ -65,17 +77,20 @@ export function throughExpansion<I extends Inputs, A extends object>(
       const copies = inputs.map((value) => value && identity(value));
       const result = expansion(copies as unknown as I, attributes);
       const present = copies.filter((value) => value !== undefined);
-      const found = pullback([result], present, [g], true);
+      const found = pullback([result], present, [g], { stop: true });
       return copies.map((copy) => copy && found[present.indexOf(copy)]);
     });
 }
 
-/** The reverse pass; `stop`: go no further back than `wrt`. Undefined where nothing flows. */
+/**
+ * The reverse pass; `stop`: go no further back than `wrt`; `again`: nodes to compute again. Undefined
+ * where nothing flows.
+ */
 function pullback(
   outputs: readonly Value[],
   wrt: readonly Value[],
   seeds: readonly Value[],
-  stop: boolean,
+  { stop = false, again }: { stop?: boolean; again?: Recomputation | undefined },
 ): (Value | undefined)[] {
   const targets = new Set(wrt);
   const path = nodesBetween(outputs, targets, stop);
@@ -88,13 +103,16 @@ function pullback(
   for (const node of [...path].reverse()) {
     if (!node.outputs.some((output) => sums.has(output))) continue;
     const gs = node.outputs.map((output) => sums.get(output) ?? zeros(output.dtype, output.shape));
-    scopeAt(gradientScope(node), () =>
-      applyRule(node, gs).forEach((g, i) => {
-        const value = node.inputs[i];
-        if (!g || !value || !isFloating(value.dtype)) return;
-        const wanted = targets.has(value) || (value.node.kind === "op" && path.has(value.node));
-        if (wanted) flow(value, sumTo(g, value, node.op.type));
-      }));
+    scopeAt(
+      gradientScope(node),
+      () =>
+        applyRule(again?.standIn(node, gs[0] as Value) ?? node, gs).forEach((g, i) => {
+          const value = node.inputs[i];
+          if (!g || !value || !isFloating(value.dtype)) return;
+          const wanted = targets.has(value) || (value.node.kind === "op" && path.has(value.node));
+          if (wanted) flow(value, sumTo(g, value, node.op.type));
+        }),
+    );
   }
   return wrt.map((value) => sums.get(value));
 }

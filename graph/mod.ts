@@ -18,7 +18,8 @@ export {
 export type { AttributeKind, Attributes, Cotangents, OpDef, TypesOf, Vjp } from "./op.ts";
 export { scope } from "./scope.ts";
 export { type Lowering, lowering } from "./lowering.ts";
-export { grad, GradientError } from "./grad.ts";
+export { grad, GradientError, type GradOptions } from "./grad.ts";
+export type { SegmentOf } from "./recompute.ts";
 export {
   type ExternalInitializer,
   type OnnxModel,

@@ -94,6 +94,7 @@ export async function* trainConcept(
     clipNorm: settings.clipNorm,
     accumulate: settings.accumulate,
     average: settings.average,
+    checkpointing: settings.checkpointing,
   });
   using trainer = await Trainer.create(builder, step, initial);
   const prompts = textEncoder ? idFeeds(parts) : await stateFeeds(parts, builder, groups, settings);

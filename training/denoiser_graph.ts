@@ -1,3 +1,4 @@
+import { scope } from "../graph/scope.ts";
 import { input, type Value } from "../graph/value.ts";
 import { unet, type UNetOptions } from "../models/unet.ts";
 import type { ModelParts } from "../pipeline/model_parts.ts";
@@ -53,18 +54,14 @@ export function denoiserGraph(
   }
   const { batch: count, height, width } = shape;
   const batch = noisyBatch([count, latentChannels, height, width]);
-  const model = unet(config, weights, {
-    ...shape,
-    sequence: text.hidden.shape[1] as number,
-  }, {
-    ...options,
-    values: {
-      sample: mixed(batch),
-      timestep: input("timestep", "float32", [count]),
-      encoder_hidden_states: text.hidden,
-      ...(text.pooled && { text_embeds: text.pooled, time_ids: timeIds(parts, shape) }),
-    },
-  });
+  const values = {
+    sample: mixed(batch),
+    timestep: input("timestep", "float32", [count]),
+    encoder_hidden_states: text.hidden,
+    ...(text.pooled && { text_embeds: text.pooled, time_ids: timeIds(parts, shape) }),
+  };
+  const sizes = { ...shape, sequence: text.hidden.shape[1] as number };
+  const model = scope("unet", () => unet(config, weights, sizes, { ...options, values }));
   const { prediction } = noiseSettings(parts);
   return {
     batch,

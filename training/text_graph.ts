@@ -1,5 +1,6 @@
 /** The text encoders as part of a training graph: from token ids to what the U-Net looks at. */
 import { concat } from "../graph/ops/join.ts";
+import { scope } from "../graph/scope.ts";
 import { constant, input, type Value } from "../graph/value.ts";
 import { clipTextModel, type ClipTextOptions } from "../models/clip_text.ts";
 import type { ModelParts, TextEncoderParts } from "../pipeline/model_parts.ts";
@@ -47,13 +48,15 @@ export function encodedText(
     const sequence = encoder.tokenizer.maxLength;
     const ids = input(idsName(index), "int64", [batch, sequence]);
     const own = options(index, encoder);
-    return clipTextModel(encoder.config, encoder.weights, { batch, sequence }, {
-      ...own,
-      values: { ...own.values, input_ids: ids },
-      hiddenState: isXl ? -2 : -1,
-      finalLayerNorm: !isXl,
-      pooled: isXl && index === 1,
-    });
+    const build = () =>
+      clipTextModel(encoder.config, encoder.weights, { batch, sequence }, {
+        ...own,
+        values: { ...own.values, input_ids: ids },
+        hiddenState: isXl ? -2 : -1,
+        finalLayerNorm: !isXl,
+        pooled: isXl && index === 1,
+      });
+    return scope(ENCODER_NAMES[index]!, build);
   });
   const states = encoded.map(({ outputs }) => outputs.hidden_states!);
   const hidden = states.length === 1 ? states[0]! : concat(states, 2);

@@ -74,6 +74,7 @@ export async function* trainTextualInversion(
     clipNorm: settings.clipNorm,
     accumulate: settings.accumulate,
     average: settings.average,
+    checkpointing: settings.checkpointing,
   });
   const initial = new Map(words.map(({ vectors }, i) => [vectorsName(i), vectors]));
   using trainer = await Trainer.create(builder, step, initial);

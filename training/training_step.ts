@@ -4,6 +4,7 @@ import { identity } from "../graph/ops/elementwise.ts";
 import { grad } from "../graph/grad.ts";
 import { scope } from "../graph/scope.ts";
 import { input, type Value } from "../graph/value.ts";
+import { blockOf } from "./blocks.ts";
 import { clipByNorm, globalNorm } from "./clip_gradients.ts";
 import type { Optimizer, Slots } from "./optimizers.ts";
 
@@ -19,6 +20,8 @@ export interface TrainingStepOptions {
   readonly clipNorm?: number | undefined;
   /** Runs whose gradients are averaged into one update. Default 1. */
   readonly accumulate?: number | undefined;
+  /** Recomputes the blocks of the networks in the backward pass; see `blockOf`. Default false. */
+  readonly checkpointing?: boolean | undefined;
   /** Keeps a second set of parameters that follows by this decay: an exponential average. */
   readonly average?: number | undefined;
 }
@@ -54,7 +57,8 @@ export interface TrainingStep {
 /** Builds the step. Throws GradientError where the loss cannot be differentiated. */
 export function trainingStep(options: TrainingStepOptions): TrainingStep {
   const { parameters, loss, optimizer, accumulate = 1, clipNorm, average } = options;
-  const raw = grad(loss, parameters);
+  const again = options.checkpointing ? { recompute: blockOf } : {};
+  const raw = grad(loss, parameters, undefined, again);
   return scope("update", () => {
     const rate = input("rate", "float32", []), count = input("count", "float32", []);
     const apply = accumulate > 1 ? input("apply", "float32", []) : undefined;

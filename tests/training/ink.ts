@@ -1,0 +1,31 @@
+/** The colour that a digit is drawn in, measured. */
+import type { Image } from "../../pipeline/image.ts";
+
+/** A colour, 0 to 255 each. */
+export type Colour = readonly [red: number, green: number, blue: number];
+
+/**
+ * The median colour of the twentieth of the pixels that are farthest from the background, which is
+ * that of the corners.
+ */
+export function inkOf({ width, height, data, channels }: Image): Colour {
+  const pixel = (i: number) => [0, 1, 2].map((c) => data[i * channels + c]!) as unknown as Colour;
+  const corners = [0, width - 1, (height - 1) * width, height * width - 1].map(pixel);
+  const background = medianColour(corners);
+  const pixels = Array.from({ length: width * height }, (_, i) => pixel(i));
+  const far = pixels.sort((a, b) => distance(b, background) - distance(a, background));
+  return medianColour(far.slice(0, Math.floor(far.length / 20)));
+}
+
+/** How far two colours are apart. */
+export function distance(a: Colour, b: Colour): number {
+  return Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]);
+}
+
+/** The median of each channel. */
+export function medianColour(colours: readonly Colour[]): Colour {
+  return [0, 1, 2].map((c) => {
+    const sorted = colours.map((colour) => colour[c]!).sort((a, b) => a - b);
+    return sorted[sorted.length >> 1]!;
+  }) as unknown as Colour;
+}

@@ -194,5 +194,7 @@ function stopPrompt(sd: Walker, { common, seeds }: Route, text: string): string 
 
 /** Names a picture by its pixels. */
 function digest({ width, data }: Image): string {
-  return createHash("sha256").update(`${width} `).update(data).digest("hex").slice(0, 16);
+  // Deno before 2.5 hashes no clamped arrays.
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  return createHash("sha256").update(`${width} `).update(bytes).digest("hex").slice(0, 16);
 }

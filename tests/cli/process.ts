@@ -3,6 +3,9 @@
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { main } from "../../cli.ts";
+import { openRuntime } from "../../ffi/runtime.ts";
+
+openRuntime(); // stays loaded: no leak of the test that happens to come first
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 

@@ -68,6 +68,11 @@ export class NetworkWeights {
     return new NetworkWeights(this.#network, path, step);
   }
 
+  /** The shape that the file has for a tensor; [0] where it has none, which taking it then says. */
+  shapeOf(name: string): readonly number[] {
+    return this.#find(this.#fullName(name))?.shape ?? [0];
+  }
+
   /** Element type of the network's weights and activations. */
   get dtype(): "float32" | "float16" {
     return this.#network.dtype;

@@ -7,6 +7,7 @@ import { reshape, transpose } from "../graph/ops/movement.ts";
 import { scope } from "../graph/scope.ts";
 import { fixed } from "../graph/shape.ts";
 import type { Value } from "../graph/value.ts";
+import { imageAttention, type ImagePrompt } from "./ip_adapter.ts";
 import { conv2d, groupNorm, layerNorm, linear } from "./layers.ts";
 import type { NetworkWeights } from "./network_weights.ts";
 
@@ -32,6 +33,10 @@ export interface TransformerOptions {
   readonly upcastAttention: boolean;
   /** Self-attention passes its values on (Ahn et al. 2024, arXiv:2403.17377). Default false. */
   readonly identityAttention?: boolean;
+  /** Pictures as prompts, with the order in which their adapters count the blocks. */
+  readonly imagePrompts?:
+    | { readonly adapters: readonly ImagePrompt[]; readonly order: readonly string[] }
+    | undefined;
 }
 
 /** Transformer over the pixels of `x` [B, C, h, w], with the prompt as context. */
@@ -65,11 +70,15 @@ export function spatialTransformer(
 function transformerBlock(x: Value, w: NetworkWeights, options: TransformerOptions): Value {
   const { context, onlyCrossAttention, identityAttention: identity = false } = options;
   const self = { ...options, identity };
+  const { imagePrompts, heads } = options;
+  const beside = imagePrompts &&
+    ((queries: Value) =>
+      imageAttention(queries, imagePrompts.adapters, imagePrompts.order.indexOf(w.path), heads));
   return scope(w.label, () => {
     const norm = (value: Value, step: string) => layerNorm(value, w.at(step), LAYER_NORM_EPSILON);
     const first = norm(x, "norm1");
     let h = add(x, attention(first, onlyCrossAttention ? context : first, w.at("attn1"), self));
-    h = add(h, attention(norm(h, "norm2"), context, w.at("attn2"), options));
+    h = add(h, attention(norm(h, "norm2"), context, w.at("attn2"), { ...options, beside }));
     return add(h, feedForward(norm(h, "norm3"), w.at("ff")));
   });
 }
@@ -84,6 +93,8 @@ export interface AttentionOptions {
   readonly bias?: boolean;
   /** Every place looks at itself alone: the values go to the output projection. Default false. */
   readonly identity?: boolean;
+  /** What else is added to the result, for the projected queries: attention to pictures. */
+  readonly beside?: ((queries: Value) => Value | undefined) | undefined;
 }
 
 /** Attention of `x` [B, n, C] to `context` [B, m, D], with its output projection: [B, n, C]. */
@@ -91,7 +102,7 @@ export function attention(
   x: Value,
   context: Value,
   w: NetworkWeights,
-  { heads, upcastAttention, bias = false, identity = false }: AttentionOptions,
+  { heads, upcastAttention, bias = false, identity = false, beside }: AttentionOptions,
 ): Value {
   return scope(w.label, () => {
     const width = fixed("attention", x.shape, 2);
@@ -100,7 +111,9 @@ export function attention(
     const projected = ([value, step]: readonly [Value, string]) =>
       cast(linear(value, w.at(step), width, { bias }), dtype);
     if (identity) return linear(cast(projected(v), w.dtype), w.at("to_out.0"), width);
-    const y = multiHeadAttention(projected(q), projected(k), projected(v), { heads });
+    const queries = projected(q);
+    const text = multiHeadAttention(queries, projected(k), projected(v), { heads });
+    const more = beside?.(queries), y = more ? add(text, more) : text;
     return linear(cast(y, w.dtype), w.at("to_out.0"), width);
   });
 }

@@ -4,11 +4,14 @@ import { cast } from "../graph/ops/elementwise.ts";
 import type { Value } from "../graph/value.ts";
 import type { TensorSource } from "../weights/stored_tensor.ts";
 import { freeUFactors } from "./free_u.ts";
+import { crossAttentionOrder } from "./ip_adapter_config.ts";
+import type { ImagePrompt } from "./ip_adapter.ts";
+import { adapterFeature } from "./t2i_adapter.ts";
 import { GraphInputs } from "./graph_inputs.ts";
 import type { GraphModel, ModelOptions } from "./graph_model.ts";
 import { conv2d, groupNorm } from "./layers.ts";
 import { NetworkWeights } from "./network_weights.ts";
-import { downBlock, midBlock, upBlock } from "./unet_blocks.ts";
+import { type Conditioning, downBlock, midBlock, upBlock } from "./unet_blocks.ts";
 import { type ConditionedSample, conditionedSample, type UNetShape } from "./unet_conditioning.ts";
 import type { UNetConfig, UNetTrunkConfig } from "./unet_config.ts";
 import type { UNetVariant } from "./unet_variant.ts";
@@ -24,6 +27,18 @@ export interface UNetOptions extends ModelOptions {
   readonly controlResiduals?: boolean;
   /** How it differs from the network that was trained. Default: not at all. */
   readonly variant?: UNetVariant;
+  /** IP-Adapters, in order: adds the inputs `image_tokens_I` [B, T, C] and `image_scale_I` [1]. */
+  readonly imagePrompts?: readonly ImagePromptOptions[];
+  /** Adds an input for each feature of a T2I-Adapter: see `adapterFeature`. Default 0. */
+  readonly adapterFeatures?: number;
+}
+
+/** An IP-Adapter in a U-Net. */
+export interface ImagePromptOptions {
+  /** The adapter's file. */
+  readonly weights: TensorSource;
+  /** Tokens that a picture has. */
+  readonly tokens: number;
 }
 
 /**
@@ -42,9 +57,18 @@ export function unet(
   const w = NetworkWeights.of("the U-Net", source, options);
   const inputs = new GraphInputs(options);
   const variant = options.variant ?? {};
-  const given = { ...conditionedSample(config, w, inputs, shape), variant };
+  const given = {
+    ...conditionedSample(config, w, inputs, shape),
+    variant,
+    imagePrompts: imagePromptsOf(config, inputs, shape, options),
+  };
+  let features = 0;
+  const addFeature = (x: Value) =>
+    features < (options.adapterFeatures ?? 0)
+      ? add(x, cast(inputs.take(adapterFeature(features++), "float32", x.shape), w.dtype))
+      : x;
 
-  const trunk = downTrunk(firstConvolution(config, w, given), w, given);
+  const trunk = downTrunk(firstConvolution(config, w, given), w, { ...given, addFeature });
   let { h } = trunk;
   let skips = trunk.skips;
   if (options.controlResiduals) {
@@ -68,6 +92,35 @@ export function unet(
   };
 }
 
+/** Inputs and weights of the IP-Adapters; each has its own file. */
+function imagePromptsOf(
+  config: UNetConfig,
+  inputs: GraphInputs,
+  { batch }: UNetShape,
+  { imagePrompts = [], dtype }: UNetOptions,
+): Conditioning["imagePrompts"] {
+  if (imagePrompts.length === 0) return undefined;
+  const crossDim = config.downBlocks.at(-1)!.crossAttentionDim;
+  const adapters = imagePrompts.map(({ weights, tokens }, i): ImagePrompt => {
+    const w = NetworkWeights.of("the IP-Adapter", within(weights, `${i}`), dtype ? { dtype } : {});
+    const states = inputs.take(`image_tokens_${i}`, "float32", [batch, tokens, crossDim]);
+    const scale = inputs.take(`image_scale_${i}`, "float32", [1]);
+    return { weights: w.at(`${i}`), tokens: cast(states, w.dtype), scale };
+  });
+  return { adapters, order: crossAttentionOrder(config) };
+}
+
+/** The same tensors under a prefix, since two adapters have equal names. */
+function within(source: TensorSource, prefix: string): TensorSource {
+  const start = `${prefix}.`;
+  return {
+    path: source.path,
+    metadata: source.metadata,
+    names: () => [...source.names()].map((name) => start + name),
+    get: (name) => name.startsWith(start) ? source.get(name.slice(start.length)) : undefined,
+  };
+}
+
 function firstConvolution(
   config: UNetConfig,
   w: NetworkWeights,
@@ -86,7 +139,11 @@ function firstConvolution(
 export function downTrunk(
   first: Value,
   w: NetworkWeights,
-  given: ConditionedSample & { readonly config: UNetTrunkConfig },
+  given: ConditionedSample & {
+    readonly config: UNetTrunkConfig;
+    /** Adds the next feature of a T2I-Adapter, if there is one. */
+    readonly addFeature?: (x: Value) => Value;
+  },
 ): { h: Value; skips: Value[] } {
   let h = first;
   const skips = [first];
@@ -97,5 +154,8 @@ export function downTrunk(
     h = result.h;
     skips.push(...result.skips);
   });
-  return { h: midBlock(h, w.at("mid_block"), given), skips };
+  const bottom = midBlock(h, w.at("mid_block"), given);
+  const { addFeature = (x: Value) => x } = given;
+  // XL's T2I-Adapters have one feature more than there are blocks.
+  return { h: addFeature(bottom), skips };
 }

@@ -43,8 +43,9 @@ export function t2iAdapterConfig(json: ConfigJson, path: string): T2iAdapterConf
   };
 }
 
-/** Name of feature `i`, of the adapter's outputs and the U-Net's inputs. */
-export const adapterFeature = (i: number): string => `down_intrablock_additional_residuals_${i}`;
+/** Name of feature `i`, of the adapter's outputs and the U-Net's inputs; "" gives their beginning. */
+export const adapterFeature = (i: number | ""): string =>
+  `down_intrablock_additional_residuals_${i}`;
 
 /**
  * The adapter. Input: `adapter_image` [B, C, height, width] from 0 to 1, in pixels. Outputs: one

@@ -98,7 +98,7 @@ export class ControlRun implements Disposable {
   ): Promise<Record<string, Tensor>> {
     const own = { ...feeds, controlnet_cond: this.#control, conditioning_scale: this.#scale };
     const residuals = await this.session.run(own, signal ? { signal } : {});
-    if (this.control.guess) weaken(residuals, conditional);
+    if (this.control.guess) spare(residuals, conditional);
     return residuals;
   }
 
@@ -109,15 +109,13 @@ export class ControlRun implements Disposable {
   }
 }
 
-/** Guess mode: from a tenth at the finest skip to the whole at the mid block, as in diffusers. */
-function weaken(residuals: Record<string, Tensor>, conditional: readonly boolean[]): void {
-  const tensors = Object.values(residuals);
-  for (const [i, { data }] of tensors.entries()) {
+/** Guess mode: nothing is added to the unconditional part. */
+function spare(residuals: Record<string, Tensor>, conditional: readonly boolean[]): void {
+  for (const { data } of Object.values(residuals)) {
     const values = data as Float32Array, one = values.length / conditional.length;
-    const scale = 10 ** (i / (tensors.length - 1) - 1);
-    for (const [k, acts] of conditional.entries()) {
-      for (let j = k * one; j < (k + 1) * one; j++) values[j]! *= acts ? scale : 0;
-    }
+    conditional.forEach((acts, k) => {
+      if (!acts) values.fill(0, k * one, (k + 1) * one);
+    });
   }
 }
 
@@ -126,6 +124,7 @@ export function controlSession(
   builder: SessionBuilder,
   { config, weights }: Network<ControlNetConfig>,
   shape: Parameters<typeof controlNet>[2],
+  guessMode: boolean,
 ): Promise<Session> {
-  return builder.build(controlNet(config, weights, shape));
+  return builder.build(controlNet(config, weights, shape, { guessMode }));
 }

@@ -5,11 +5,13 @@
  */
 
 import type { ControlNetConfig } from "../models/controlnet_config.ts";
-import { unet } from "../models/unet.ts";
+import { adapterFeature } from "../models/t2i_adapter.ts";
+import { type ImagePromptOptions, unet } from "../models/unet.ts";
 import type { UNetVariant } from "../models/unet_variant.ts";
 import { guidanceApplies, rescaleGuidance } from "../schedulers/guidance.ts";
 import type { LatentSize } from "./autoencoder.ts";
 import { type Control, ControlRun, controlSession } from "./control_nets.ts";
+import type { ExtraInput } from "./extra_input.ts";
 import { type Guide, type GuidedCall, noGuidance } from "./guide.ts";
 import type { ModelParts, Network } from "./model_parts.ts";
 import type { SessionBuilder } from "./session_builder.ts";
@@ -53,6 +55,10 @@ export interface GuidedPrompt {
   /** How the U-Net itself is changed: FreeU. */
   readonly variant?: UNetVariant | undefined;
   readonly perturbations?: readonly Perturbation[] | undefined;
+  /** IP-Adapters in the U-Net; `inputs` holds what they are fed. */
+  readonly imagePrompts?: readonly ImagePromptOptions[];
+  /** What IP-Adapters and T2I-Adapters feed the U-Net. */
+  readonly inputs?: readonly ExtraInput[];
 }
 
 /** Predicts the noise in latents; prompts of equal length run as one batch. */
@@ -81,7 +87,7 @@ export class NoisePredictor implements Disposable {
   }
 
   async #batch(
-    { controls, timeIds }: GuidedPrompt,
+    { controls, timeIds, imagePrompts = [], inputs = [] }: GuidedPrompt,
     { asks, variant, size, signal }: {
       readonly asks: readonly Ask[];
       readonly variant: UNetVariant | undefined;
@@ -92,10 +98,15 @@ export class NoisePredictor implements Disposable {
     const { height, width } = size, batch = asks.length;
     const shape = { batch, height, width, sequence: asks[0]!.conditioning.tokens };
     const { config, weights } = this.parts.unet, key = Object.values(shape).join(" ");
-    const options = { controlResiduals: controls.length > 0, ...(variant && { variant }) };
+    const options = {
+      controlResiduals: controls.length > 0,
+      adapterFeatures: inputs.filter(({ name }) => name.startsWith(adapterFeature(""))).length,
+      ...(variant && { variant }),
+    };
+    const tokens = imagePrompts.map((adapter) => adapter.tokens);
     const session = await this.#sessions.get(
-      `${key} ${JSON.stringify(options)}`,
-      () => this.builder.build(unet(config, weights, shape, options)),
+      `${key} ${tokens} ${JSON.stringify(options)}`,
+      () => this.builder.build(unet(config, weights, shape, { ...options, imagePrompts })),
     );
     const { factor } = this.parts.vae.config;
     const pixels = { batch, width: width * factor, height: height * factor };
@@ -103,12 +114,12 @@ export class NoisePredictor implements Disposable {
     for (const [i, control] of controls.entries()) {
       const net = this.controlNets[i]!;
       const controlled = await this.#controls.get(
-        `${i} ${key}`,
-        () => controlSession(this.builder, net, shape),
+        `${i} ${control.guess ?? false} ${key}`,
+        () => controlSession(this.builder, net, shape, control.guess ?? false),
       );
       runs.push(new ControlRun(controlled, this.builder, control, pixels));
     }
-    const parts = { session, controls: runs, size, batch, timeIds, signal };
+    const parts = { session, controls: runs, size, batch, timeIds, inputs, signal };
     return new UNetBatch(parts, this.builder, asks[0]!);
   }
 }

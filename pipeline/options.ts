@@ -10,6 +10,8 @@ import type { SchedulerChoice } from "./choose_scheduler.ts";
 import type { RandomKind } from "./random_source.ts";
 import { checkHires, type Hires } from "./hires.ts";
 import type { Image } from "./image.ts";
+import type { ImagePrompt } from "./image_prompts.ts";
+import type { AdapterPicture } from "./t2i_adapters.ts";
 import type { Extension } from "./outpaint.ts";
 import type { FreeU } from "../models/unet_variant.ts";
 import type { Latents } from "./autoencoder.ts";
@@ -96,6 +98,10 @@ export interface GenerateOptions {
   readonly skippedLayers?: readonly string[];
   /** What each of the model's ControlNets is shown, in their order. */
   readonly controls?: readonly Control[];
+  /** What each of the model's IP-Adapters is shown, in their order. */
+  readonly imagePrompts?: readonly ImagePrompt[];
+  /** What each of the model's T2I-Adapters is shown, in their order. */
+  readonly adapters?: readonly AdapterPicture[];
   /** An encoded prompt in place of `prompt`, such as a mixture of two. */
   readonly conditioning?: Conditioning;
   /** Starting noise N(0, I) in place of the seed's, Float32Array [channels, height, width]. */

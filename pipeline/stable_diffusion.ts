@@ -39,6 +39,14 @@ import { encodePrompts } from "./prompt_conditions.ts";
 import { LoraSwitch, PromptedNetworks } from "./prompt_loras.ts";
 import { type ParsedPrompt, readPrompt, sectionsOf, usesGrammar } from "./prompt_syntax.ts";
 import { type PromptToken, promptTokens } from "./prompt_tokens.ts";
+import {
+  ImagePrompter,
+  type IpAdapter,
+  type IpAdapterParts,
+  openIpAdapter,
+} from "./image_prompts.ts";
+import { openT2iAdapter, T2iAdapters } from "./t2i_adapters.ts";
+import type { T2iAdapterConfig } from "../models/t2i_adapter.ts";
 import { extendCanvas } from "./outpaint.ts";
 import { checkChannels, paintingOf, startRun, unetKind, variation } from "./run_start.ts";
 import { expandWildcards, wildcardLines } from "./prompt_wildcards.ts";
@@ -57,6 +65,10 @@ export interface OpenOptions extends OpenModelOptions {
   readonly embeddings?: readonly string[];
   /** ControlNets: folders or single files. */
   readonly controlNets?: readonly string[];
+  /** IP-Adapters with their image encoders. */
+  readonly ipAdapters?: readonly IpAdapter[];
+  /** T2I-Adapters: folders. */
+  readonly t2iAdapters?: readonly string[];
   /** Put the SHA-256 of large weight files into pictures, too: a second for a gigabyte, once. */
   readonly hashWeights?: boolean;
   /** Path of ONNX Runtime's library. Default: looked for, see `openRuntime`. */
@@ -89,6 +101,8 @@ export class StableDiffusion implements AsyncDisposable {
   readonly #controlNets: number;
   readonly #switch: LoraSwitch;
   readonly #autoencoder: Autoencoder;
+  readonly #imagePrompter: ImagePrompter;
+  readonly #adapters: T2iAdapters;
   readonly #facts: FactsGatherer;
   /** Execution providers in order of preference. */
   readonly providers: readonly Provider[];
@@ -97,6 +111,10 @@ export class StableDiffusion implements AsyncDisposable {
     parts: ModelParts,
     learned: readonly LearnedTokens[],
     controlNets: readonly Network<ControlNetConfig>[],
+    pictures: {
+      readonly ipAdapters: readonly IpAdapterParts[];
+      readonly t2iAdapters: readonly Network<T2iAdapterConfig>[];
+    },
     builder: SessionBuilder,
     options: OpenOptions,
   ) {
@@ -105,6 +123,8 @@ export class StableDiffusion implements AsyncDisposable {
     const base = new PromptedNetworks(parts, learned, controlNets, builder);
     this.#switch = new LoraSwitch(base, options.loraFolder);
     this.#autoencoder = new Autoencoder(parts, builder);
+    this.#imagePrompter = new ImagePrompter(pictures.ipAdapters, builder);
+    this.#adapters = new T2iAdapters(pictures.t2iAdapters, builder);
     this.providers = builder.options.providers;
     this.#facts = new FactsGatherer(parts, builder, options);
   }
@@ -122,6 +142,13 @@ export class StableDiffusion implements AsyncDisposable {
     const learned = await addEmbeddings(parts.textEncoders, embeddings);
     const adapted = await mergeLoras(parts, loras);
     const controlNets = await Promise.all((options.controlNets ?? []).map(openControlNet));
+    const crossDim = parts.unet.config.downBlocks.at(-1)!.crossAttentionDim;
+    const pictures = {
+      ipAdapters: await Promise.all(
+        (options.ipAdapters ?? []).map((adapter) => openIpAdapter(adapter, crossDim)),
+      ),
+      t2iAdapters: await Promise.all((options.t2iAdapters ?? []).map(openT2iAdapter)),
+    };
     const runtime = openRuntime(library === undefined ? {} : { library });
     const { onWarning } = options;
     const session = {
@@ -130,7 +157,7 @@ export class StableDiffusion implements AsyncDisposable {
       ...(onWarning && { onWarning }),
     };
     const builder = new SessionBuilder(runtime, session);
-    return new StableDiffusion(adapted, learned, controlNets, builder, options);
+    return new StableDiffusion(adapted, learned, controlNets, pictures, builder, options);
   }
 
   /** Draws one picture. @throws {OptionError} for options that this model cannot draw with. */
@@ -309,13 +336,7 @@ export class StableDiffusion implements AsyncDisposable {
       );
     }
     checkChannels(this.#parts, options);
-    if ((options.controls?.length ?? 0) !== this.#controlNets) {
-      throw new OptionError(
-        "controls",
-        `Cannot generate: each ControlNet needs a control picture; got ` +
-          `${options.controls?.length ?? 0} for ${this.#controlNets}.`,
-      );
-    }
+    this.#checkPictures(options);
     return settings;
   }
 
@@ -324,6 +345,30 @@ export class StableDiffusion implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#switch[Symbol.dispose]();
     this.#autoencoder[Symbol.dispose]();
+    this.#imagePrompter[Symbol.dispose]();
+    this.#adapters[Symbol.dispose]();
+  }
+
+  /** Every network beside the U-Net needs its picture. */
+  #checkPictures({ controls = [], imagePrompts = [], adapters = [] }: GenerateOptions): void {
+    const counts = [
+      ["controls", "ControlNet", "a control picture", controls.length, this.#controlNets],
+      [
+        "imagePrompts",
+        "IP-Adapter",
+        "a picture",
+        imagePrompts.length,
+        this.#imagePrompter.parts.length,
+      ],
+      ["adapters", "T2I-Adapter", "a picture", adapters.length, this.#adapters.adapters.length],
+    ] as const;
+    for (const [option, network, what, got, expected] of counts) {
+      if (got === expected) continue;
+      throw new OptionError(
+        option,
+        `Cannot generate: each ${network} needs ${what}; got ${got} for ${expected}.`,
+      );
+    }
   }
 
   #latentSize({ width, height }: Settings): LatentSize {
@@ -355,7 +400,9 @@ export class StableDiffusion implements AsyncDisposable {
     const networks = await this.#switch.networks([positive, ...against].flatMap(lorasOf));
     const { clipSkip, longPrompt, signal } = settings, { conditioner } = networks;
     const encoding = { conditioner, clipSkip, longPrompt, steps, signal };
-    const { width, height, controls = [] } = settings;
+    const { width, height, controls = [], imagePrompts = [], adapters = [] } = settings;
+    const shown = await this.#imagePrompter.prepare(imagePrompts, signal);
+    const features = await this.#adapters.inputs(adapters, { width, height }, signal);
     const prompt = {
       at: await encodePrompts({ positive, against }, encoding),
       guide: edits
@@ -366,6 +413,8 @@ export class StableDiffusion implements AsyncDisposable {
       timeIds: [height, width, 0, 0, height, width],
       controls,
       ...changesOf(settings),
+      imagePrompts: shown.imagePrompts,
+      inputs: [...shown.inputs, ...features],
     };
     return { networks, prompt };
   }

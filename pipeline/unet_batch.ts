@@ -8,6 +8,7 @@ import type { Session } from "../ffi/session.ts";
 import { Tensor } from "../ffi/tensor.ts";
 import type { LatentSize } from "./autoencoder.ts";
 import type { ControlRun } from "./control_nets.ts";
+import type { ExtraInput } from "./extra_input.ts";
 import type { GuidedCall } from "./guide.ts";
 import type { SessionBuilder } from "./session_builder.ts";
 import type { Conditioning } from "./text_conditioning.ts";
@@ -30,12 +31,16 @@ export interface UNetBatchParts {
   readonly batch: number;
   /** SDXL: original height and width, crop top and left, target height and width. */
   readonly timeIds: readonly number[];
+  /** What else it is fed, the same at every step. */
+  readonly inputs: readonly ExtraInput[];
   readonly signal?: AbortSignal | undefined;
 }
 
 /** A batch of asks: holds the tensors that stay the same from step to step. */
 export class UNetBatch implements Disposable {
   readonly #feeds: Record<string, Tensor> = {};
+  /** Those of `inputs`, which ControlNets do not take. */
+  readonly #extra: Record<string, Tensor> = {};
   readonly #latents: Float32Array;
   readonly #sample: Float32Array;
   readonly #timestep: Float32Array;
@@ -57,6 +62,11 @@ export class UNetBatch implements Disposable {
     feed("sample", this.#sample, [channels + more / (height * width), height, width]);
     feed("timestep", this.#timestep, []);
     feed("encoder_hidden_states", new Float32Array(batch * tokens * hidden), [tokens, hidden]);
+    for (const { name, shape, data, shared } of parts.inputs) {
+      const values = shared ? data : new Float32Array(batch * data.length);
+      const whole = shared ? shape : [batch, ...shape];
+      this.#extra[name] = Tensor.from(builder.runtime, "float32", values, whole);
+    }
     if (!pooled) return;
     feed("text_embeds", new Float32Array(batch * pooled.length), [pooled.length]);
     const ids = new Float32Array(batch * timeIds.length);
@@ -74,9 +84,11 @@ export class UNetBatch implements Disposable {
     this.#fill(input, asks);
     this.#timestep.fill(call.stage.timestep);
     const residuals = await this.#residuals(call.index, call.count);
-    const { latents: _, ...feeds } = this.#feeds, { signal, session } = this.parts;
+    this.#endInputs(call);
+    const { latents: _, ...own } = this.#feeds, { signal, session } = this.parts;
+    const feeds = { ...own, ...this.#extra, ...residuals };
     try {
-      const outputs = await session.run({ ...feeds, ...residuals }, signal ? { signal } : {});
+      const outputs = await session.run(feeds, signal ? { signal } : {});
       using prediction = outputs.noise_prediction!;
       const data = prediction.data as Float32Array, one = data.length / asks.length;
       return asks.map((_, i) => data.slice(i * one, (i + 1) * one));
@@ -88,6 +100,7 @@ export class UNetBatch implements Disposable {
   /** Releases the tensors. */
   [Symbol.dispose](): void {
     for (const tensor of Object.values(this.#feeds)) tensor.dispose();
+    for (const tensor of Object.values(this.#extra)) tensor.dispose();
     for (const control of this.parts.controls) control[Symbol.dispose]();
   }
 
@@ -95,9 +108,27 @@ export class UNetBatch implements Disposable {
   #ask(i: number, ask: Ask): void {
     const { hiddenStates, pooled } = ask.conditioning, before = this.#asked[i];
     this.#asked[i] = ask;
+    if (before?.conditional !== ask.conditional) this.#setInputs(i, ask);
     if (before?.conditioning === ask.conditioning) return;
     this.#row("encoder_hidden_states").set(hiddenStates, i * hiddenStates.length);
     if (pooled) this.#row("text_embeds").set(pooled, i * pooled.length);
+  }
+
+  #setInputs(i: number, { conditional }: Ask): void {
+    for (const { name, data, unconditional = data, shared } of this.parts.inputs) {
+      if (shared) continue;
+      const values = this.#extra[name]!.data as Float32Array;
+      values.set(conditional ? data : unconditional, i * data.length);
+    }
+  }
+
+  /** Zeros for those that have ceased to act, counted as diffusers counts steps. */
+  #endInputs({ index, count }: GuidedCall): void {
+    for (const { name, end = 1 } of this.parts.inputs) {
+      if (end < 1 && index >= Math.trunc(count * end)) {
+        (this.#extra[name]!.data as Float32Array).fill(0);
+      }
+    }
   }
 
   #row(name: string): Float32Array {

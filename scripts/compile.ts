@@ -34,10 +34,12 @@ export async function compile(
 ): Promise<Compiled> {
   const path = resolve(output);
   await Deno.mkdir(dirname(path), { recursive: true });
+  const deno = Deno.env.get("DENO_COMPILE") ?? Deno.execPath();
   const folder = await Deno.makeTempDir({ prefix: "latent-stage-" });
   try {
-    const staged = await stage(target, folder);
-    await runCompiler(target, folder, path, options.verbose ?? false);
+    const staged = await stage(target, folder, deno);
+    const args = argumentsOf(target, path, options.verbose ?? false);
+    await runCompiler(deno, args, folder, target);
     const runtime = Deno.env.get("DENORT_BIN");
     return {
       ...staged,
@@ -51,15 +53,17 @@ export async function compile(
   }
 }
 
-async function runCompiler(target: Target, folder: string, output: string, verbose: boolean) {
-  const args = [
+function argumentsOf(target: Target, output: string, verbose: boolean): string[] {
+  return [
     ...["compile", "--allow-all", "--no-check", "--no-lock"],
     ...["--include", "assets", "--include", "onnxruntime"],
     ...["--target", target.triple, "--output", output],
     ...(verbose ? [] : ["--quiet"]),
     "cli.ts",
   ];
-  const deno = Deno.env.get("DENO_COMPILE") ?? Deno.execPath();
+}
+
+async function runCompiler(deno: string, args: string[], folder: string, target: Target) {
   const { code, stderr } = await new Deno.Command(deno, {
     args,
     cwd: folder,
@@ -67,7 +71,7 @@ async function runCompiler(target: Target, folder: string, output: string, verbo
     stderr: "piped",
   }).output();
   const said = new TextDecoder().decode(stderr).trim();
-  if (verbose) console.error(said);
+  if (!args.includes("--quiet")) console.error(said);
   if (code === 0) return;
   throw new Error(
     `Cannot compile for ${target.platform}: deno compile exited with ${code}: ${said}\n` +
@@ -77,13 +81,13 @@ async function runCompiler(target: Target, folder: string, output: string, verbo
 
 /** The sizes of binaries, as a Markdown table in megabytes. */
 export function sizeTable(all: readonly Compiled[]): string {
-  const heads = ["Target", "Binary", "Deno", "Over Deno", "Library", "Model", "Vocabulary"];
+  const heads = ["Target", "Binary", "Deno", "Over Deno", "Library", "Model", "Vocabulary", "npm"];
   const rows = all.map(({ target, bytes, runtimeBytes, sizes }) => [
     target.platform,
     megabytes(bytes),
     megabytes(runtimeBytes),
     megabytes(runtimeBytes && bytes - runtimeBytes),
-    ...[sizes.library, sizes.model, sizes.vocabulary].map(megabytes),
+    ...[sizes.library, sizes.model, sizes.vocabulary, sizes.npm].map(megabytes),
   ]);
   const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
   return [line(heads), line(heads.map(() => "---")), ...rows.map(line)].join("\n");

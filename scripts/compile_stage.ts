@@ -10,6 +10,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import type { PackedLibrary } from "../ffi/library_unpack.ts";
+import { prunePackages } from "./compile_prune.ts";
 import type { Target } from "./compile_targets.ts";
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
@@ -20,18 +21,21 @@ const SOURCES = [
   ...["training", "explain", "cli"],
 ];
 
+/** The parts of a binary beside Deno's runtime. */
+export type Part = "library" | "model" | "vocabulary" | "sources" | "npm";
+
 /** What was staged, for the size table. */
 export interface Stage {
   /** The folder. */
   readonly folder: string;
   /** Bytes by part. */
-  readonly sizes: Readonly<Record<"library" | "model" | "vocabulary" | "sources", number>>;
+  readonly sizes: Readonly<Record<Part, number>>;
   /** The library's version. */
   readonly version: string;
 }
 
-/** Fills `folder` for a target. */
-export async function stage(target: Target, folder: string): Promise<Stage> {
+/** Fills `folder` for a target; `deno` is the one to compile with. */
+export async function stage(target: Target, folder: string, deno: string): Promise<Stage> {
   await Deno.mkdir(folder, { recursive: true });
   let sources = 0;
   for (const name of SOURCES) {
@@ -43,7 +47,8 @@ export async function stage(target: Target, folder: string): Promise<Stage> {
   await copy(join(ROOT, "assets/manifest.json"), join(folder, "assets/manifest.json"), everything);
   const { version, packedBytes } = await packLibrary(target, join(folder, "onnxruntime"));
   await writeConfig(folder);
-  return { folder, version, sizes: { library: packedBytes, model, vocabulary, sources } };
+  const npm = await installPackages(deno, folder, target);
+  return { folder, version, sizes: { library: packedBytes, model, vocabulary, sources, npm } };
 }
 
 /** Copies a file or a folder; returns how many bytes. */
@@ -103,6 +108,20 @@ async function writeConfig(folder: string): Promise<void> {
   const source = await Deno.readTextFile(join(ROOT, "ffi/package.ts"));
   const specifier = /npm:onnxruntime-node@[\d.]+\/package\.json/.exec(source)![0];
   const imports = { [specifier]: "./onnxruntime/package.json" };
-  const config = { name, version, license, compilerOptions, imports };
+  const config = { name, version, license, compilerOptions, imports, nodeModulesDir: "auto" };
   await Deno.writeTextFile(join(folder, "deno.json"), JSON.stringify(config, null, 2));
+}
+
+/** Puts the npm packages into the folder, without what no program reads; returns how many bytes. */
+async function installPackages(deno: string, folder: string, target: Target): Promise<number> {
+  const { code, stderr } = await new Deno.Command(deno, {
+    args: ["install", "--quiet", "--no-lock", "--entrypoint", "cli.ts"],
+    cwd: folder,
+    stdout: "null",
+    stderr: "piped",
+  }).output();
+  if (code !== 0) {
+    throw new Error(`Cannot install npm packages: ${new TextDecoder().decode(stderr).trim()}`);
+  }
+  return await prunePackages(join(folder, "node_modules"), target);
 }

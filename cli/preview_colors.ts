@@ -24,6 +24,9 @@ const SIDE = 16;
 /** Patches of one colour: a decoder looks around, and real latents are smooth as well. */
 const PATCH = 2;
 
+/** Largest value of the patches: 2.5 standard deviations of what the U-Net makes. */
+const SPREAD = 2.5;
+
 /**
  * Makes coarse pictures of latents, one pixel for each. The first call fits the map, which decodes
  * one small picture.
@@ -55,7 +58,7 @@ export async function fitColors(sd: Decoder, channels: number): Promise<LatentCo
   return [0, 1, 2].map((color) => normal.map((row) => row[rows + color]!));
 }
 
-/** Latents of patches whose values spread over -2..2 in every channel (a Kronecker sequence). */
+/** Latents of patches whose values spread over -2.5..2.5 in each channel (a Kronecker sequence). */
 function patches(channels: number): Latents {
   const data = new Float32Array(channels * SIDE * SIDE);
   for (let c = 0; c < channels; c++) {
@@ -63,7 +66,7 @@ function patches(channels: number): Latents {
     for (let y = 0; y < SIDE; y++) {
       for (let x = 0; x < SIDE; x++) {
         const patch = Math.floor(y / PATCH) * (SIDE / PATCH) + Math.floor(x / PATCH);
-        data[(c * SIDE + y) * SIDE + x] = (((patch + 1) * step) % 1) * 4 - 2;
+        data[(c * SIDE + y) * SIDE + x] = (((patch + 1) * step) % 1) * 2 * SPREAD - SPREAD;
       }
     }
   }

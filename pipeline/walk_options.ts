@@ -15,11 +15,9 @@ import {
 import { type Mixing, MIXINGS } from "./walk_mixing.ts";
 import { type Easing, EASINGS } from "./walk_path.ts";
 
-/** Options that a walk decides frame by frame. */
-type Decided = "prompt" | "seed" | "conditioning" | "noise" | "guidanceScale";
-
 /** Options of `interpolate`: a walk over prompts, seeds and guidance scales, and every other option. */
-export interface InterpolateOptions extends Omit<GenerateOptions, Decided> {
+export interface InterpolateOptions
+  extends Omit<GenerateOptions, "prompt" | "seed" | "conditioning" | "noise" | "guidanceScale"> {
   /** The prompt of the first frame. */
   readonly from?: string;
   /** The prompt of the last frame. Default: `from`. */
@@ -71,7 +69,7 @@ export interface Route {
   readonly noiseMixing: Mixing;
   readonly feedback: number | undefined;
   /** The options that every frame has. */
-  readonly common: Omit<GenerateOptions, Decided>;
+  readonly common: Omit<GenerateOptions, "prompt" | "seed" | "guidanceScale">;
 }
 
 /**

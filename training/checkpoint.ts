@@ -20,7 +20,11 @@ export function checkpointPath(output: string): string {
   return `${output.replace(/\/+$/, "")}.checkpoint.safetensors`;
 }
 
-/** Writes a checkpoint; the old one is replaced only when the new one is whole. */
+/**
+ * Writes a checkpoint; the old one is replaced only when the new one is whole.
+ *
+ * @throws {TrainingError} when it cannot be written: no room, no such folder.
+ */
 export async function saveCheckpoint(path: string, checkpoint: Checkpoint): Promise<void> {
   const { state, steps, run } = checkpoint;
   const tensors = [...state].map(([name, data]) =>

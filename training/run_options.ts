@@ -125,38 +125,20 @@ export function builderOf({ library, providers = [cpu()], threads }: RunOptions)
   return new SessionBuilder(runtime, { providers, ...(threads !== undefined && { threads }) });
 }
 
-/** The options that make two runs the same, as text; those of the machine are left out. */
+/**
+ * The options that decide what a run learns from and what it changes, as text: a checkpoint fits
+ * only them. Rates, lengths and what belongs to the machine may be others when it goes on.
+ */
 export function identityOf(kind: string, settings: RunSettings, extra: object): string {
-  const {
-    model,
-    images,
-    steps,
-    batch,
-    accumulate,
-    rate,
-    schedule,
-    warmUp,
-    optimizer,
-    clipNorm,
-    average,
-    snrGamma,
-    resolution,
-    seed,
-  } = settings;
-  // With a constant rate a run may be made longer.
-  const length = schedule === "constant" ? undefined : steps;
+  const { model, images, batch, accumulate, optimizer, average, snrGamma, resolution, seed } =
+    settings;
   return JSON.stringify({
     kind,
     model,
     images,
-    steps: length,
     batch,
     accumulate,
-    rate,
-    schedule,
-    warmUp,
     optimizer,
-    clipNorm,
     average,
     snrGamma,
     resolution,

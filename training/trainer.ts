@@ -16,15 +16,23 @@ export interface StepResult {
   readonly norm: number;
 }
 
-/** The loss or the gradient was no longer a number; the trainer keeps the state before that step. */
+/** A step came out with what is no number; the trainer keeps the state before it. */
 export class DivergedError extends Error {
   /** The class name. */
   override readonly name = "DivergedError";
-  /** `step`: which one, from 0 on; `loss` and `norm` as they came out. */
-  constructor(readonly step: number, readonly loss: number, readonly norm: number) {
+  /** `step`: which one, from 0 on; `loss`, and lengths of gradient and parameters, as they were. */
+  constructor(
+    readonly step: number,
+    readonly loss: number,
+    readonly norm: number,
+    readonly size: number,
+  ) {
     super(
-      `Cannot go on training: at step ${step + 1} the loss was ${loss} and the gradient's norm ` +
-        `${norm}. The state before that step is kept. Lower the learning rate.`,
+      `Cannot go on training: at step ${
+        step + 1
+      } the loss was ${loss}, the length of the gradient ` +
+        `${norm} and of the parameters ${size}. Go on from the last checkpoint, if any, with ` +
+        "--resume and a lower learning rate.",
     );
   }
 }
@@ -45,7 +53,11 @@ export class Trainer implements Disposable {
   readonly #buffers: readonly [Map<string, Float32Array>, Map<string, Float32Array>];
   readonly #bindings: readonly [IoBinding, IoBinding];
   readonly #feeds = new Map<string, Float32Array | BigInt64Array>();
-  readonly #results = { loss: new Float32Array(1), norm: new Float32Array(1) };
+  readonly #results = {
+    loss: new Float32Array(1),
+    norm: new Float32Array(1),
+    size: new Float32Array(1),
+  };
   #current: 0 | 1 = 0;
 
   private constructor(runtime: Runtime, step: TrainingStep, session: Session, inputs: Value[]) {
@@ -65,7 +77,7 @@ export class Trainer implements Disposable {
     const sets = this.#buffers.map((buffers) =>
       step.state.map(({ name, now }) => [name, tensor(now, buffers.get(name)!)] as const)
     );
-    const results = [["loss", step.loss], ["norm", step.norm]] as const;
+    const results = [["loss", step.loss], ["norm", step.norm], ["size", step.size]] as const;
     const told = results.map(([name, value]) =>
       [name, tensor(value, this.#results[name])] as const
     );
@@ -85,7 +97,7 @@ export class Trainer implements Disposable {
     step: TrainingStep,
     initial: ReadonlyMap<string, Float32Array>,
   ): Promise<Trainer> {
-    const outputs: Record<string, Value> = { loss: step.loss, norm: step.norm };
+    const outputs: Record<string, Value> = { loss: step.loss, norm: step.norm, size: step.size };
     for (const { name, next } of step.state) outputs[`next/${name}`] = next;
     const state = new Set(step.state.map(({ now }) => now));
     const inputs = leaves(reachable(Object.values(outputs)))
@@ -127,7 +139,7 @@ export class Trainer implements Disposable {
   /**
    * One step on `batch` at a learning rate.
    *
-   * @throws {DivergedError} when the loss or the gradient is no number; nothing has changed then.
+   * @throws {DivergedError} when loss, gradient or parameters are no numbers; nothing has changed then.
    * @throws {TypeError} for a batch that lacks an input or has one of another size.
    * @throws the signal's reason if it aborts; nothing has changed then.
    */
@@ -141,7 +153,8 @@ export class Trainer implements Disposable {
     });
     await this.#bindings[this.#current].run(signal ? { signal } : {});
     const loss = this.#results.loss[0]!, norm = this.#results.norm[0]!;
-    if (!Number.isFinite(loss) || !Number.isFinite(norm)) throw new DivergedError(done, loss, norm);
+    const size = this.#results.size[0]!;
+    if (![loss, norm, size].every(Number.isFinite)) throw new DivergedError(done, loss, norm, size);
     this.#current = this.#current === 0 ? 1 : 0;
     this.#steps++;
     return { loss, norm };

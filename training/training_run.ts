@@ -4,7 +4,7 @@ import type { BatchSource } from "./batches.ts";
 import { batchOf } from "./batches.ts";
 import { checkpointPath, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import type { RunSettings } from "./run_options.ts";
-import { DivergedError, type Trainer } from "./trainer.ts";
+import type { Trainer } from "./trainer.ts";
 
 /** What is told of a run. */
 export type TrainingEvent =
@@ -44,8 +44,8 @@ export interface TrainingRun {
 /**
  * Trains to the end, or until the consumer stops, and saves the result.
  *
- * A run that diverges or is interrupted leaves a checkpoint of its last good state.
- * @throws {DivergedError} when the loss is no number any more; the last good result is saved first.
+ * A run that is interrupted saves a checkpoint first.
+ * @throws {DivergedError} when the loss is no number any more; the last checkpoint stays.
  * @throws {TrainingError} when there is nothing to resume from.
  */
 export async function* train(run: TrainingRun): AsyncGenerator<TrainingEvent, void, void> {
@@ -74,8 +74,8 @@ export async function* train(run: TrainingRun): AsyncGenerator<TrainingEvent, vo
         norm = result.norm;
       }
     } catch (error) {
-      if (signal?.aborted || error instanceof DivergedError) yield await checkpoint();
-      if (error instanceof DivergedError) yield { kind: "saved", path: await save() };
+      // A run that diverges was on its way there before: its last checkpoint is the better state.
+      if (signal?.aborted) yield await checkpoint();
       throw error;
     }
     const seconds = (performance.now() - began) / 1000;

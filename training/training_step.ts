@@ -40,16 +40,19 @@ export interface StateTensor {
   readonly role: string;
 }
 
-/** The graph of a step; `rate`, `count` and `apply` are fed beside the batch. */
+/**
+ * The graph of a step. Beside the batch it is fed scalars: the learning `rate`, the `count` of the
+ * update from 1 on, and where gradients accumulate whether to `apply` them now.
+ */
 export interface TrainingStep {
   /** The loss. */
   readonly loss: Value;
   /** The length of all gradients as one vector, before clipping. */
   readonly norm: Value;
+  /** The length of all parameters after the update, as one vector. */
+  readonly size: Value;
   /** All that a step remembers. */
   readonly state: readonly StateTensor[];
-  /** Scalars of the update: the learning rate, its number from 1 on, and whether it happens now. */
-  readonly controls: readonly Value[];
   /** Runs for each update. */
   readonly accumulate: number;
 }
@@ -94,7 +97,8 @@ export function trainingStep(options: TrainingStepOptions): TrainingStep {
       }
       if (now) keep(of, "gradient", gathered[i]!, where(now, 0, sums[i]!));
     });
-    return { loss, norm, state, controls: [rate, count, ...(apply ? [apply] : [])], accumulate };
+    const changed = state.filter(({ role }) => role === "parameter").map(({ next }) => next);
+    return { loss, norm, size: globalNorm(changed), state, accumulate };
   });
 }
 

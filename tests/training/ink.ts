@@ -29,3 +29,27 @@ export function medianColour(colours: readonly Colour[]): Colour {
     return sorted[sorted.length >> 1]!;
   }) as unknown as Colour;
 }
+
+/**
+ * How often a row that the digit crosses changes between ink and background, on average: 2 for one
+ * solid stroke, 4 for the outline of one.
+ */
+export function crossings(image: Image): number {
+  const { width, height, data, channels } = image;
+  const pixel = (i: number) => [0, 1, 2].map((c) => data[i * channels + c]!) as unknown as Colour;
+  const background = medianColour([0, width - 1, width * (height - 1)].map(pixel));
+  const ink = inkOf(image);
+  let rows = 0, changes = 0;
+  for (let y = 0; y < height; y++) {
+    let before = false, own = 0;
+    for (let x = 0; x < width; x++) {
+      const colour = pixel(y * width + x);
+      const now = distance(colour, ink) < distance(colour, background);
+      if (now !== before) own++;
+      before = now;
+    }
+    if (own > 0) rows++;
+    changes += own;
+  }
+  return rows === 0 ? 0 : changes / rows;
+}

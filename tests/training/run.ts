@@ -1,0 +1,36 @@
+/** Trainings of the embedded model, shortened. */
+import { join } from "node:path";
+import { openRuntime } from "../../ffi/runtime.ts";
+import type { TrainingEvent } from "../../training/mod.ts";
+
+// Opened outside of any test, because it is never closed.
+openRuntime();
+
+/** The folder of eight pictures in a colour, or a style, that no caption of the model names. */
+export function pictures(name: "teal" | "outline"): string {
+  return join(import.meta.dirname!, "../golden/digits-examples", name);
+}
+
+/** Runs a training to its end; the events by kind. */
+export async function finished(
+  events: AsyncGenerator<TrainingEvent, void, void>,
+): Promise<{ losses: number[]; skipped: string[]; saved: string }> {
+  const losses: number[] = [], skipped: string[] = [];
+  let saved = "";
+  for await (const event of events) {
+    if (event.kind === "update") losses.push(event.loss);
+    if (event.kind === "skipped") skipped.push(event.name);
+    if (event.kind === "saved") saved = event.path;
+  }
+  return { losses, skipped, saved };
+}
+
+/** Runs `test` with a folder that is removed after it. */
+export async function inFolder(test: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "latent-training-" });
+  try {
+    await test(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}

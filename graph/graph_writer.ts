@@ -25,8 +25,11 @@ export class GraphWriter {
   readonly #tensorNames = new NameTable();
   readonly #nodeNames = new NameTable();
 
+  /** Weights that are inputs, too: one value for each tensor. */
+  readonly variable: readonly Value[];
+
   /** Names the inputs and outputs first, so that they keep the names they were given. */
-  constructor({ inputs, outputs, externalRoot, inlineBytes = 65536 }: OnnxOptions) {
+  constructor({ inputs, outputs, externalRoot, inlineBytes = 65536, variable }: OnnxOptions) {
     this.tensors = new TensorTable(this.#tensorNames, externalRoot, inlineBytes);
     for (const value of inputs) this.#nameInput(value);
     this.outputs = Object.entries(outputs).map(([name, value]) => this.#nameOutput(name, value));
@@ -35,6 +38,9 @@ export class GraphWriter {
     );
     for (const leaf of leaves(this.nodes)) this.#leaf(leaf);
     for (const node of this.nodes) this.#nameOutputsOf(node);
+    const byName = [...variable ?? []].filter((value) => this.#names.has(value))
+      .map((value) => [this.#nameOf(value), value] as const);
+    this.variable = [...new Map(byName).values()];
   }
 
   /** True when an operation is of ONNX Runtime's own. */

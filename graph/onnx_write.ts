@@ -23,6 +23,11 @@ export interface OnnxOptions {
    * system, so that one model can use files of several folders.
    */
   readonly externalRoot?: string;
+  /**
+   * Weights that are declared as inputs as well. A runtime may then be given others at a run, so it
+   * takes them for no constants: ONNX Runtime makes no reordered or packed copies of them.
+   */
+  readonly variable?: ReadonlySet<Value>;
   /** Weights in memory up to this many bytes become part of the model; default 65536. */
   readonly inlineBytes?: number;
 }
@@ -68,7 +73,7 @@ export function toOnnx(options: OnnxOptions): OnnxModel {
       name,
       node: nodes,
       initializer: writer.tensors.tensors,
-      input: options.inputs.map((value) => writer.valueInfo(value)),
+      input: [...options.inputs, ...writer.variable].map((value) => writer.valueInfo(value)),
       output: writer.outputs.map((value) => writer.valueInfo(value)),
       valueInfo: writer.intermediates().map((value) => writer.valueInfo(value)),
     },

@@ -10,9 +10,9 @@ import type { Runtime } from "../ffi/runtime.ts";
 import type { Session } from "../ffi/session.ts";
 import { Tensor } from "../ffi/tensor.ts";
 import { type ExternalInitializer, toOnnx } from "../graph/onnx_write.ts";
-import { leaves, reachable } from "../graph/reachable.ts";
 import type { GraphModel } from "../models/graph_model.ts";
 import { toFloat32 } from "../weights/read.ts";
+import { weightsLeftMapped } from "./weight_packing.ts";
 import type { StoredDType } from "../weights/stored_tensor.ts";
 
 /** How sessions are made. */
@@ -26,48 +26,22 @@ export interface SessionBuilderOptions {
 }
 
 /**
- * Reorders convolution weights for vector units, in anonymous copies: a third less time for an
- * autoencoder, but the U-Net's weights would no longer be mapped.
+ * Bytes of weights that a session may copy to have them in the order that its kernels like. All
+ * others stay mapped: they cost no memory of their own, and no time to load.
  */
-const REORDERS_WEIGHTS = "NchwcTransformer";
-
-/** Networks up to so many bytes of weights are reordered. */
-const REORDERED_BYTES = 512 << 20;
+const PACKED_BYTES = 256 << 20;
 
 /**
  * Optimizers that read weights. Those supplied from memory reach the kernels only: an optimizer
  * would look for them in a file, and fail.
  */
 const READS_WEIGHTS = [
-  REORDERS_WEIGHTS,
+  "NchwcTransformer",
   "ConstantFolding",
   "ConvAddFusion",
   "ConvMulFusion",
   "ConvBNFusion",
-];
-
-/** Session config entries that keep large weights mapped, without packed copies of matrices. */
-function weightConfig(weightBytes: number, someSupplied: boolean): Record<string, string> {
-  const disabled = someSupplied
-    ? READS_WEIGHTS
-    : weightBytes > REORDERED_BYTES
-    ? [REORDERS_WEIGHTS]
-    : [];
-  return {
-    "session.disable_prepacking": "1",
-    ...(disabled.length > 0 && {
-      "optimization.disable_specified_optimizers": disabled.join(";"),
-    }),
-  };
-}
-
-/** Bytes of a graph's weights as they are stored. */
-function weightBytesOf({ outputs }: GraphModel): number {
-  return leaves(reachable(Object.values(outputs))).reduce((sum, { node }) => {
-    if (node.kind !== "initializer") return sum;
-    return sum + ("file" in node.source ? node.source.byteLength : node.source.data.byteLength);
-  }, 0);
-}
+].join(";");
 
 /** How safetensors spells the element types that a file's weights may have. */
 const STORED: Readonly<Record<string, StoredDType>> = {
@@ -86,7 +60,8 @@ export class SessionBuilder {
 
   /** Builds the session of `model`. Weights in F32 stay in their file, mapped by ONNX Runtime. */
   async build(model: GraphModel): Promise<Session> {
-    const { bytes, initializers, externalRoot } = toOnnx(model);
+    const variable = weightsLeftMapped(model, PACKED_BYTES);
+    const { bytes, initializers, externalRoot } = toOnnx({ ...model, variable });
     const supplied = new Map<string, Tensor>();
     // One at a time: what is read and not yet converted stays small.
     for (const weight of initializers) supplied.set(weight.name, await this.#supply(weight));
@@ -94,8 +69,10 @@ export class SessionBuilder {
     const session = await this.runtime.loadSession(bytes, {
       providers,
       initializers: supplied,
+      // The plan's one block would come on top of what the arena keeps from the first run.
+      memoryPattern: false,
       config: {
-        ...weightConfig(weightBytesOf(model), supplied.size > 0),
+        ...(supplied.size > 0 && { "optimization.disable_specified_optimizers": READS_WEIGHTS }),
         ...(externalRoot !== undefined && {
           "session.model_external_initializers_file_folder_path": externalRoot,
         }),

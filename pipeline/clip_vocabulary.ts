@@ -4,18 +4,16 @@
  * @module
  */
 
+import { join } from "node:path";
+import { assetFolder } from "./assets.ts";
 import { parseMerges } from "./tokenizer_files.ts";
-
-const LOCATION = new URL("../assets/clip/merges.txt.gz", import.meta.url);
 
 /** CLIP's 48,894 merges, in order of priority. @throws {ModelFormatError} when they are damaged. */
 export async function clipMerges(): Promise<[string, string][]> {
-  // Read, not fetched, where it is a file: a compiled program has it inside, out of fetch's reach.
-  const packed = LOCATION.protocol === "file:"
-    ? new Blob([await Deno.readFile(LOCATION)]).stream()
-    : (await fetched(LOCATION)).body!;
+  const path = join(await assetFolder("clip"), "merges.txt.gz");
+  const packed = new Blob([await Deno.readFile(path)]).stream();
   const text = await new Response(packed.pipeThrough(new DecompressionStream("gzip"))).text();
-  return parseMerges(text, LOCATION.href);
+  return parseMerges(text, path);
 }
 
 /** The ids: bytes, bytes that end words, merges, then start and end of text. */
@@ -38,10 +36,4 @@ function byteAlphabet(): string[] {
   const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
   const printable = [...range(33, 127), ...range(161, 173), ...range(174, 256)];
   return [...printable, ...range(256, 512 - printable.length)].map((n) => String.fromCharCode(n));
-}
-
-async function fetched(url: URL): Promise<Response> {
-  const response = await fetch(url);
-  if (response.ok) return response;
-  throw new Error(`Cannot load ${url}: the server answered ${response.status}.`);
 }

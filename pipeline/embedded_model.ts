@@ -4,13 +4,10 @@
  * @module
  */
 
-import { fileURLToPath } from "node:url";
+import { assetFolder } from "./assets.ts";
 import { type ModelParts, openFolder } from "./model_parts.ts";
 
-/** Where it lies beside this source. */
-const LOCATION = new URL("../assets/digits/", import.meta.url);
-
-/** Opens the embedded model. */
+/** Opens the embedded model. @throws {AssetError} where it must be fetched and cannot be. */
 export async function openEmbedded(): Promise<ModelParts> {
-  return await openFolder(fileURLToPath(LOCATION), { variant: "fp16" });
+  return await openFolder(await assetFolder("digits"), { variant: "fp16" });
 }

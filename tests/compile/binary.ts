@@ -15,7 +15,15 @@ import { ownTarget } from "../../scripts/compile_targets.ts";
 import manifest from "../../deno.json" with { type: "json" };
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-const SEVEN = ["generate", "a red seven on a blue background", "--seed", "1", "--steps", "4"];
+const SEVEN = [
+  "generate",
+  "a red seven on a blue background",
+  "--seed",
+  "1",
+  "--steps",
+  "4",
+  "--no-metadata",
+];
 const folder = await Deno.makeTempDir();
 addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
 

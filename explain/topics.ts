@@ -21,9 +21,41 @@ export const TOPICS: Readonly<Record<string, TopicEntry>> = {
     about: "the way from a prompt to a picture, stage by stage",
     load: async () => (await import("./pipeline.ts")).pipeline,
   },
+  tokenizer: {
+    about: "from text to numbers",
+    load: async () => (await import("./tokenizer.ts")).tokenizer,
+  },
+  "text-encoder": {
+    about: "what the U-Net is told of a prompt",
+    load: async () => (await import("./text_encoder.ts")).textEncoder,
+  },
+  contrastive: {
+    about: "how CLIP learns which text belongs to which picture",
+    load: async () => (await import("./contrastive.ts")).contrastive,
+  },
+  "image-encoder": {
+    about: "what CLIP sees in a picture",
+    load: async () => (await import("./image_encoder.ts")).imageEncoder,
+  },
+  autoencoder: {
+    about: "a picture in few numbers, and back",
+    load: async () => (await import("./autoencoder.ts")).autoencoder,
+  },
   latents: {
     about: "what the U-Net works on",
     load: async () => (await import("./latents.ts")).latents,
+  },
+  noise: {
+    about: "adding it, and knowing it when seen",
+    load: async () => (await import("./noise.ts")).noise,
+  },
+  unet: {
+    about: "where the network looks, and what its shortcuts carry",
+    load: async () => (await import("./unet.ts")).unet,
+  },
+  schedulers: {
+    about: "noise tables, and solvers as rows of weights",
+    load: async () => (await import("./schedulers.ts")).schedulers,
   },
   guidance: {
     about: "what the guidance scale does",
@@ -37,12 +69,16 @@ export const TOPICS: Readonly<Record<string, TopicEntry>> = {
     about: "beginning in a picture",
     load: async () => (await import("./img2img.ts")).img2img,
   },
+  inpaint: {
+    about: "painting a part anew",
+    load: async () => (await import("./inpaint.ts")).inpaint,
+  },
   interpolate: {
     about: "the way between two noises",
     load: async () => (await import("./interpolate.ts")).interpolation,
   },
-  schedulers: {
-    about: "noise tables, and solvers as rows of weights",
-    load: async () => (await import("./schedulers.ts")).schedulers,
+  "finite-differences": {
+    about: "slopes by trying, beside slopes by calculation",
+    load: async () => (await import("./finite_differences.ts")).finiteDifferences,
   },
 };

@@ -63,7 +63,6 @@ export async function askFormat(terminal: Asked): Promise<PreviewFormat> {
   terminal.write("\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\\x1b[c");
   let answer = "";
   const until = performance.now() + PATIENCE;
-  // deno-lint-ignore no-control-regex -- terminals answer in escape sequences
   const attributes = /\x1b\[\?([\d;]*)c/;
   for (
     let left = PATIENCE;

@@ -51,6 +51,9 @@ export {
   Upscaler,
   type UpscalerOptions,
 } from "./pipeline/upscale.ts";
+export { canny, type CannyOptions, invert, tile } from "./pipeline/preprocess.ts";
+export type { ImagePrompt, IpAdapter } from "./pipeline/image_prompts.ts";
+export type { AdapterPicture } from "./pipeline/t2i_adapters.ts";
 export type { FreeU } from "./models/unet_variant.ts";
 export type { PromptToken } from "./pipeline/prompt_tokens.ts";
 export type { PromptSyntax } from "./pipeline/prompt_syntax.ts";
@@ -139,3 +142,12 @@ export {
   trainLora,
   trainTextualInversion,
 } from "./training/mod.ts";
+export {
+  libraryCandidates,
+  libraryFailure,
+  type LibraryReport,
+  libraryReport,
+  type ProgramFolders,
+  programFolders,
+  type ProviderReport,
+} from "./pipeline/library_report.ts";

@@ -5,7 +5,6 @@
  */
 
 import {
-  type Control,
   cpu,
   cuda,
   type GenerateOptions,
@@ -19,6 +18,12 @@ import {
 import type { FlagTable, FlagValues } from "./flags.ts";
 import { UsageError } from "./flags.ts";
 import { progressTo } from "./progress.ts";
+import {
+  BESIDE_NETWORK_FLAGS,
+  BESIDE_PICTURE_FLAGS,
+  besideNetworks,
+  besidePictures,
+} from "./beside_flags.ts";
 import { STEERING_FLAGS, steeringOptions, steeringPictures } from "./steering_flags.ts";
 
 /** Flags of `latent generate`. */
@@ -117,9 +122,8 @@ export const GENERATE_FLAGS = {
   "lora-dir": { kind: "text", value: "DIR", help: "where <lora:NAME:0.8> in prompts is found" },
   lora: { kind: "list", value: "FILE[:WEIGHT]", help: "LoRA to merge; may repeat" },
   embedding: { kind: "list", value: "FILE", help: "textual inversion: a new word; may repeat" },
-  controlnet: { kind: "list", value: "PATH", help: "ControlNet, folder or file; may repeat" },
-  "control-image": { kind: "list", value: "FILE", help: "what each ControlNet is shown" },
-  "control-scale": { kind: "list", value: "N", help: "how strongly each ControlNet acts (1)" },
+  ...BESIDE_NETWORK_FLAGS,
+  ...BESIDE_PICTURE_FLAGS,
   "no-metadata": { kind: "switch", help: "do not write into the picture how it was made" },
   "hash-weights": { kind: "switch", help: "write the SHA-256 of large weight files into it, too" },
   "vae-tiling": { kind: "switch", help: "decode in tiles, as is done when memory is short" },
@@ -187,7 +191,7 @@ export function openOptionsOf(flags: GenerateFlags): OpenOptions {
     ...given("loras", flags.lora?.map(loraOf)),
     ...given("loraFolder", flags["lora-dir"]),
     ...given("embeddings", flags.embedding),
-    ...given("controlNets", flags.controlnet),
+    ...besideNetworks(flags),
   };
 }
 
@@ -197,27 +201,7 @@ function loraOf(text: string): Lora {
   return parts ? { path: parts[1]!, weight: Number(parts[2]) } : { path: text };
 }
 
-/** `--control-image` and `--control-scale`, one of each for every `--controlnet`. */
-async function controlsOf(flags: GenerateFlags): Promise<Control[] | undefined> {
-  const images = flags["control-image"], scales = flags["control-scale"] ?? [];
-  const count = flags.controlnet?.length ?? 0;
-  if ((images?.length ?? 0) !== count) {
-    throw new UsageError(
-      `Give one --control-image for each --controlnet; got ${images?.length ?? 0} for ${count}.`,
-    );
-  }
-  if (scales.length > count) throw new UsageError("More --control-scale than --controlnet.");
-  if (!images) return undefined;
-  return await Promise.all(images.map(async (path, i) => {
-    const scale = Number(scales[i] ?? 1);
-    if (!Number.isFinite(scale)) {
-      throw new UsageError(`--control-scale takes a number; got "${scales[i]}".`);
-    }
-    return { image: await Image.load(path), scale };
-  }));
-}
-
-/** The pictures that `--image`, `--mask` and `--control-image` name; `-` is standard input. */
+/** The pictures that the flags name; `-` is standard input. */
 export async function picturesOf(
   flags: GenerateFlags,
 ): Promise<Partial<GenerateOptions>> {
@@ -228,7 +212,7 @@ export async function picturesOf(
   return {
     ...given("image", await load(flags.image)),
     ...given("mask", await load(flags.mask)),
-    ...given("controls", await controlsOf(flags)),
+    ...await besidePictures(flags),
     ...await steeringPictures(flags),
   };
 }

@@ -6,6 +6,7 @@
 
 import { type GenerateOptions, randomSeed } from "../mod.ts";
 import { UsageError } from "./flags.ts";
+import { BESIDE_PICTURE_FLAGS } from "./beside_flags.ts";
 import {
   type GenerateFlags,
   generateOptions,
@@ -50,9 +51,8 @@ async function picturesFor(own: LineFlags, flags: GenerateFlags, common: Common)
   if (own.image === "-" || own.mask === "-") {
     throw new UsageError('A line\'s pictures are files; got "-".');
   }
-  const named = ["image", "mask", "depth", "control-image", "control-scale"].some((name) =>
-    name in own
-  );
+  const pictures = ["image", "mask", "depth", ...Object.keys(BESIDE_PICTURE_FLAGS)];
+  const named = pictures.some((name) => name in own);
   return named ? await picturesOf(flags) : common.pictures;
 }
 

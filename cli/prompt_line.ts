@@ -10,7 +10,15 @@ import { GENERATE_FLAGS, type GenerateFlags } from "./generate_flags.ts";
 /** Flags that the whole run has in common: what is opened, and what is told. */
 const RUN_FLAGS = [
   ...["model", "config", "variant", "provider", "offline", "hash-weights"] as const,
-  ...["lora", "lora-dir", "embedding", "controlnet"] as const,
+  ...[
+    "lora",
+    "lora-dir",
+    "embedding",
+    "controlnet",
+    "ip-adapter",
+    "image-encoder",
+    "t2i-adapter",
+  ] as const,
   ...["json", "quiet", "verbose", "help"] as const,
 ];
 

@@ -6,7 +6,14 @@
  */
 
 import { extname } from "node:path";
-import { type GenerateOptions, OptionError, randomSeed, StableDiffusion } from "../mod.ts";
+import {
+  type GenerateOptions,
+  type Metadata,
+  metadataOfFile,
+  OptionError,
+  randomSeed,
+  StableDiffusion,
+} from "../mod.ts";
 import { DeadlineError, withDeadline } from "./deadline.ts";
 import { draw } from "./drawing.ts";
 import { milliseconds } from "./events.ts";
@@ -37,6 +44,11 @@ export const GENERATE_COMMAND_FLAGS = {
   ...PREVIEW_FLAGS,
   tokens: { kind: "switch", help: "print the prompt's tokens with their weights, draw nothing" },
   json,
+  from: {
+    kind: "text",
+    value: "FILE",
+    help: "picture whose settings are taken where no flag says",
+  },
   quiet,
   verbose,
   help,
@@ -64,14 +76,25 @@ export async function generate(args: readonly string[]): Promise<number> {
     console.log(HELP + helpOf(GENERATE_COMMAND_FLAGS));
     return 0;
   }
-  const prompts = await promptsOf(flags, positionals), plot = plotOf(flags);
+  const replay = flags.from === undefined ? undefined : await recordOf(flags.from);
+  const prompt = flags.prompt ?? (positionals.length === 0 ? replay?.prompt : undefined);
+  const prompts = await promptsOf(
+    { ...flags, ...(prompt !== undefined && { prompt }) },
+    positionals,
+  );
+  const plot = plotOf(flags);
   checkCombination(flags, prompts, plot);
-  const openOptions = openOptionsOf(flags), count = Number(flags.count ?? 1n);
+  const { path: model = flags.model, ...opened } = flags.model === undefined
+    ? replay?.record?.model ?? {}
+    : {};
+  const openOptions = { ...openedAs(opened), ...openOptionsOf(flags) };
+  const count = Number(flags.count ?? 1n);
   schedulerOptionsOf(flags); // a mistake on the command line is found before the model is opened
   const requests = plot ? plotRequests(flags, prompts, plot) : requestsOf(prompts);
   const sheet = flags.grid === undefined ? undefined : await openSheet(flags.grid, plot);
   const common: Common = {
     flags,
+    replay,
     pictures: await picturesOf(flags),
     output: await outputOf(flags, { several: count > 1, sameSeeds: !prompts.single || !!plot }),
   };
@@ -84,7 +107,7 @@ export async function generate(args: readonly string[]): Promise<number> {
   };
   return await reportedRun(reporter, start, async (signal, tally) => {
     reporter.stage("opening the model");
-    await using sd = await StableDiffusion.open(flags.model, openOptions);
+    await using sd = await StableDiffusion.open(model, openOptions);
     const preview = wantsPreview(flags) ? latentPreview(sd) : undefined;
     const run = { sd, common, flags, reporter, preview, sheet, signal, tally };
     for await (const request of requests) await serve(run, request);
@@ -94,6 +117,17 @@ export async function generate(args: readonly string[]): Promise<number> {
     const written = await sheet?.write();
     if (written !== undefined) reporter.sheet({ path: written, pictures: tally.pictures });
   });
+}
+
+/** How a picture was made, to make it again. */
+async function recordOf(path: string): Promise<Metadata> {
+  const found = await metadataOfFile(path);
+  if (found) return found;
+  throw new Error(`Cannot replay ${path}: it does not say how it was made.`);
+}
+
+function openedAs({ variant, config }: { variant?: string; config?: string }) {
+  return { ...(variant !== undefined && { variant }), ...(config !== undefined && { config }) };
 }
 
 /** What one line asks for; reading it may fail. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type GenerateOptions, randomSeed } from "../mod.ts";
+import { type GenerateOptions, type Metadata, optionsFromMetadata, randomSeed } from "../mod.ts";
 import { UsageError } from "./flags.ts";
 import { BESIDE_PICTURE_FLAGS } from "./beside_flags.ts";
 import {
@@ -19,6 +19,8 @@ import type { LineFlags } from "./prompt_line.ts";
 /** What the command line gives to every picture. */
 export interface Common {
   readonly flags: GenerateFlags;
+  /** A picture whose settings stand where no flag says otherwise. */
+  readonly replay?: Metadata | undefined;
   /** The pictures of the command line, loaded once. */
   readonly pictures: Pick<GenerateOptions, "image" | "mask" | "controls">;
   readonly output: Output;
@@ -36,13 +38,18 @@ export interface Job {
 export async function jobOf(common: Common, own: LineFlags): Promise<Job> {
   const flags = { ...common.flags, ...own } as GenerateFlags;
   if (flags.prompt === undefined) throw new UsageError("The line has no prompt.");
-  const options = {
+  const { replay } = common;
+  const asked = {
     ...generateOptions(flags),
     ...await picturesFor(own, flags, common),
-    schedulerOptions: schedulerOptionsOf(flags),
     prompt: flags.prompt,
   };
-  const count = Number(flags.count ?? 1n), seed = flags.seed ?? BigInt(randomSeed());
+  const schedulerOptions = schedulerOptionsOf(flags);
+  const isOther = flags.scheduler !== undefined || Object.keys(schedulerOptions).length > 0;
+  const changes = { ...asked, ...((isOther || !replay) && { schedulerOptions }) };
+  const options = replay ? optionsFromMetadata(replay, changes) : changes;
+  const count = Number(flags.count ?? 1n);
+  const seed = flags.seed ?? BigInt(replay?.seed ?? randomSeed());
   return { options, seed, count, output: await outputFor(own, count, common) };
 }
 

@@ -16,6 +16,8 @@ import { denoiseHires } from "./hires.ts";
 import { Autoencoder, type Latents, type LatentSize } from "./autoencoder.ts";
 import { type ExportedNetwork, exportOnnx, type ExportOptions } from "./export_onnx.ts";
 import { chooseScheduler } from "./choose_scheduler.ts";
+import { type Frame, interpolate } from "./interpolate.ts";
+import type { InterpolateOptions } from "./walk_options.ts";
 import { openControlNet } from "./control_nets.ts";
 import { addEmbeddings, type LearnedTokens } from "./embeddings.ts";
 import { type Lora, mergeLoras } from "./lora.ts";
@@ -208,6 +210,11 @@ export class StableDiffusion implements AsyncDisposable {
         denoised: { ...size, data: step.denoised.slice() },
       };
     }
+  }
+
+  /** Draws frames on the way between prompts and seeds; see `interpolate`. */
+  interpolate(options: InterpolateOptions): AsyncGenerator<Frame, void, void> {
+    return interpolate(this, options);
   }
 
   /**
@@ -443,11 +450,14 @@ function extended({ extend, ...options }: GenerateOptions): GenerateOptions {
 }
 
 /** How the U-Net is changed, and what guidance keeps away from by such changes. */
-function changesOf(settings: Settings): Pick<GuidedPrompt, "variant" | "perturbations"> {
+function changesOf(
+  settings: Settings,
+): Pick<GuidedPrompt, "variant" | "perturbations" | "selfAttentionScale"> {
   const { freeU, perturbedAttentionScale: attention = 0, skipLayerScale: skip = 0 } = settings;
   const { perturbedAttentionLayers = ["mid_block"], skippedLayers = ["mid_block"] } = settings;
   return {
     ...(freeU && { variant: { freeU } }),
+    selfAttentionScale: settings.selfAttentionScale ?? 0,
     perturbations: [
       { variant: { identityAttention: perturbedAttentionLayers }, scale: attention },
       { variant: { skippedLayers }, scale: skip },

@@ -68,3 +68,19 @@ Deno.test("latent generate --no-metadata leaves no trace, and metadata says so",
     const { code, errors } = await run("metadata", path);
     assert.deepEqual([code, /does not say how it was made/.test(errors)], [1, true]);
   }));
+
+Deno.test("latent generate --from draws a picture again, and with other flags another", () =>
+  inFolder(async (folder) => {
+    const [a, b, c] = ["a.png", "b.png", "c.png"].map((name) => join(folder, name)) as [
+      string,
+      string,
+      string,
+    ];
+    await run("generate", "a fox", "-m", MODEL, ...DRAW, "--scheduler", "ddim", "-o", a);
+    assert.equal((await run("generate", "--from", a, "--quiet", "-o", b)).code, 0);
+    assert.deepEqual((await Image.load(b)).data, (await Image.load(a)).data);
+    assert.equal((await run("generate", "a hen", "--from", a, "--quiet", "-o", c)).code, 0);
+    const meta = await metadataOfFile(c);
+    assert.deepEqual([meta?.prompt, meta?.seed, meta?.steps], ["a hen", 5, 2]);
+    assert.notDeepEqual((await Image.load(c)).data, (await Image.load(a)).data);
+  }));

@@ -38,6 +38,7 @@ export const STEERING_FLAGS = {
   "free-u": { kind: "text", value: "B1,B2,S1,S2", help: "FreeU: for SD 1 1.5,1.6,0.9,0.2" },
   "pag-scale": { kind: "number", help: "perturbed-attention guidance; 3 is usual (0)" },
   "pag-layers": { kind: "list", value: "NAME", help: "where it acts: up_blocks.1 (mid_block)" },
+  "sag-scale": { kind: "number", help: "self-attention guidance; 0.75 is usual (0)" },
   "skip-layer-scale": { kind: "number", help: "skip-layer guidance (0)" },
   "skip-layers": { kind: "list", value: "NAME", help: "what it leaves out (mid_block)" },
 } as const satisfies FlagTable;
@@ -60,6 +61,7 @@ export function steeringOptions(flags: SteeringFlags): Partial<GenerateOptions> 
     freeU: freeU && { b1: freeU[0]!, b2: freeU[1]!, s1: freeU[2]!, s2: freeU[3]! },
     perturbedAttentionScale: flags["pag-scale"],
     perturbedAttentionLayers: flags["pag-layers"],
+    selfAttentionScale: flags["sag-scale"],
     skipLayerScale: flags["skip-layer-scale"],
     skippedLayers: flags["skip-layers"],
   });

@@ -3,7 +3,7 @@ import { mul } from "../graph/ops/arithmetic.ts";
 import { cast } from "../graph/ops/elementwise.ts";
 import { matMul } from "../graph/ops/linalg.ts";
 import { reshape, transpose } from "../graph/ops/movement.ts";
-import { reduceMean, softmax } from "../graph/ops/reduce.ts";
+import { reduceMean, reduceSum, softmax } from "../graph/ops/reduce.ts";
 import { reachable } from "../graph/reachable.ts";
 import { type Dim, fixed } from "../graph/shape.ts";
 import type { OpNode, Value } from "../graph/value.ts";
@@ -27,6 +27,22 @@ export function crossAttentionMaps(
     maps[place.replaceAll("/", ".")] = asPictures(weights, latents);
   }
   return maps;
+}
+
+/**
+ * How much each place of the mid block is looked at by all others, [B, places]: the mean over the
+ * heads; the mean over the places is one. What self-attention guidance blurs.
+ *
+ * Throws a RangeError for a U-Net whose mid block has no attention.
+ */
+export function midBlockFocus(model: GraphModel): Value {
+  for (const node of reachable(Object.values(model.outputs))) {
+    if (!/^mid_block\/.*\/attn1$/.test(node.scope)) continue;
+    const weights = attentionWeights(node);
+    if (weights === undefined) continue;
+    return reduceSum(reduceMean(cast(weights, "float32"), { axes: [1] }), { axes: [1] });
+  }
+  throw new RangeError("Cannot look at the mid block's attention: it has none.");
 }
 
 /** [B, heads, pixels, S] of an attention node, fused or not; undefined for other nodes. */

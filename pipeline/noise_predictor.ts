@@ -5,6 +5,7 @@
  */
 
 import type { ControlNetConfig } from "../models/controlnet_config.ts";
+import { midBlockFocus } from "../models/attention_maps.ts";
 import { adapterFeature } from "../models/t2i_adapter.ts";
 import { type ImagePromptOptions, unet } from "../models/unet.ts";
 import type { UNetVariant } from "../models/unet_variant.ts";
@@ -17,7 +18,8 @@ import type { ModelParts, Network } from "./model_parts.ts";
 import type { SessionBuilder } from "./session_builder.ts";
 import { SessionCache } from "./session_cache.ts";
 import type { Conditioning } from "./text_conditioning.ts";
-import { type Ask, UNetBatch } from "./unet_batch.ts";
+import { degraded } from "./self_attention.ts";
+import { type Answer, type Ask, UNetBatch } from "./unet_batch.ts";
 
 /** The prompts of one call. */
 export interface Prompts {
@@ -55,6 +57,8 @@ export interface GuidedPrompt {
   /** How the U-Net itself is changed: FreeU. */
   readonly variant?: UNetVariant | undefined;
   readonly perturbations?: readonly Perturbation[] | undefined;
+  /** Self-attention guidance: how far away from the blurred prediction. Default 0. */
+  readonly selfAttentionScale?: number;
   /** IP-Adapters in the U-Net; `inputs` holds what they are fed. */
   readonly imagePrompts?: readonly ImagePromptOptions[];
   /** What IP-Adapters and T2I-Adapters feed the U-Net. */
@@ -76,6 +80,7 @@ export class NoisePredictor implements Disposable {
   prepare(prompt: GuidedPrompt, size: LatentSize, signal?: AbortSignal): GuidedRun {
     return new GuidedRun(
       prompt,
+      size,
       (asks, variant) => this.#batch(prompt, { asks, variant, size, signal }),
     );
   }
@@ -87,7 +92,7 @@ export class NoisePredictor implements Disposable {
   }
 
   async #batch(
-    { controls, timeIds, imagePrompts = [], inputs = [] }: GuidedPrompt,
+    { controls, timeIds, imagePrompts = [], inputs = [], selfAttentionScale = 0 }: GuidedPrompt,
     { asks, variant, size, signal }: {
       readonly asks: readonly Ask[];
       readonly variant: UNetVariant | undefined;
@@ -105,8 +110,13 @@ export class NoisePredictor implements Disposable {
     };
     const tokens = imagePrompts.map((adapter) => adapter.tokens);
     const session = await this.#sessions.get(
-      `${key} ${tokens} ${JSON.stringify(options)}`,
-      () => this.builder.build(unet(config, weights, shape, { ...options, imagePrompts })),
+      `${key} ${tokens} ${JSON.stringify(options)} ${selfAttentionScale !== 0}`,
+      () => {
+        const model = unet(config, weights, shape, { ...options, imagePrompts });
+        if (selfAttentionScale === 0) return this.builder.build(model);
+        const outputs = { ...model.outputs, focus: midBlockFocus(model) };
+        return this.builder.build({ ...model, outputs });
+      },
     );
     const { factor } = this.parts.vae.config;
     const pixels = { batch, width: width * factor, height: height * factor };
@@ -134,7 +144,11 @@ type BatchMaker = (
 export class GuidedRun implements Disposable {
   readonly #batches = new Map<string, UNetBatch>();
 
-  constructor(readonly prompt: GuidedPrompt, readonly makeBatch: BatchMaker) {}
+  constructor(
+    readonly prompt: GuidedPrompt,
+    readonly size: LatentSize,
+    readonly makeBatch: BatchMaker,
+  ) {}
 
   /** The guided prediction for `input`, Float32Array [channels, height, width], at a call. */
   async predict(input: Float32Array, call: GuidedCall): Promise<Float32Array> {
@@ -143,7 +157,8 @@ export class GuidedRun implements Disposable {
     const { positives, against } = this.prompt.at(call.index, call.count);
     const asks = this.#asks({ positives, against: isGuided ? against : [] });
     const predict = (batch: UNetBatch, part: readonly Ask[]) => batch.predict(input, part, call);
-    const predictions = await this.#answer(asks, variant, predict);
+    const answers = await this.#answer(asks, variant, predict);
+    const predictions = answers.map(({ prediction }) => prediction);
     const parts = compose(predictions, positives), conditional = parts.at(-1)!;
     const guided = new Float32Array(input.length);
     (parts.length > 1 ? this.prompt.guide : noGuidance)(parts, guided, call);
@@ -151,7 +166,24 @@ export class GuidedRun implements Disposable {
     for (const { variant: perturbed, scale } of perturbations) {
       const changed = { ...variant, ...perturbed };
       const [other] = await this.#answer(asks.slice(-1), changed, predict);
-      for (let i = 0; i < guided.length; i++) guided[i]! += scale * (conditional[i]! - other![i]!);
+      away(guided, conditional, other!.prediction, scale);
+    }
+    const { selfAttentionScale = 0 } = this.prompt, base = Math.max(against.length - 1, 0);
+    if (selfAttentionScale !== 0) {
+      const { prediction, focus } = answers[base]!;
+      const blurred = degraded({
+        input,
+        prediction,
+        focus: focus!,
+        stage: call.stage,
+        size: this.size,
+      });
+      const [other] = await this.#answer(
+        [asks[base]!],
+        variant,
+        (batch, part) => batch.predict(blurred, part, call),
+      );
+      away(guided, prediction, other!.prediction, selfAttentionScale);
     }
     return rescale > 0 ? rescaleGuidance(guided, conditional, rescale) : guided;
   }
@@ -178,9 +210,9 @@ export class GuidedRun implements Disposable {
   async #answer(
     asks: readonly Ask[],
     variant: UNetVariant | undefined,
-    predict: (batch: UNetBatch, asks: readonly Ask[]) => Promise<Float32Array[]>,
-  ): Promise<Float32Array[]> {
-    const answers: Float32Array[] = new Array(asks.length);
+    predict: (batch: UNetBatch, asks: readonly Ask[]) => Promise<Answer[]>,
+  ): Promise<Answer[]> {
+    const answers: Answer[] = new Array(asks.length);
     for (const tokens of new Set(asks.map((ask) => ask.conditioning.tokens))) {
       const own = asks.filter((ask) => ask.conditioning.tokens === tokens);
       const key = `${tokens} ${own.length} ${JSON.stringify(variant)}`;
@@ -191,6 +223,11 @@ export class GuidedRun implements Disposable {
     }
     return answers;
   }
+}
+
+/** Moves `guided` away from `other` as seen from `base`, in place. */
+function away(guided: Float32Array, base: Float32Array, other: Float32Array, scale: number): void {
+  for (let i = 0; i < guided.length; i++) guided[i]! += scale * (base[i]! - other[i]!);
 }
 
 /**

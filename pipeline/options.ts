@@ -92,6 +92,8 @@ export interface GenerateOptions {
   readonly perturbedAttentionScale?: number;
   /** Where it acts: names of the U-Net's parts. Default `mid_block`. */
   readonly perturbedAttentionLayers?: readonly string[];
+  /** Self-attention guidance (arXiv:2210.00939): its scale; 0.75 is usual. Default 0. */
+  readonly selfAttentionScale?: number;
   /** Skip-layer guidance: keeps away from the prediction without some layers. Default 0. */
   readonly skipLayerScale?: number;
   /** Transformers that are left out. Default `mid_block`. */
@@ -214,6 +216,7 @@ export function checkOptions(options: GenerateOptions): void {
   requireNumber("variationStrength", options.variationStrength ?? 0, 0, 1);
   requireNumber("imageGuidanceScale", options.imageGuidanceScale ?? 1.5, 0);
   requireNumber("perturbedAttentionScale", options.perturbedAttentionScale ?? 0);
+  requireNumber("selfAttentionScale", options.selfAttentionScale ?? 0);
   requireNumber("skipLayerScale", options.skipLayerScale ?? 0);
   if (options.hires) checkHires(options.hires);
   if (options.hires && options.mask) {

@@ -22,6 +22,13 @@ export interface Ask {
   readonly conditional: boolean;
 }
 
+/** What the U-Net answers. */
+export interface Answer {
+  readonly prediction: Float32Array;
+  /** For self-attention guidance: how much each place of the mid block is looked at. */
+  readonly focus?: Float32Array | undefined;
+}
+
 /** Sizes and sessions of a {@linkcode UNetBatch}. */
 export interface UNetBatchParts {
   readonly session: Session;
@@ -74,12 +81,12 @@ export class UNetBatch implements Disposable {
     feed("time_ids", ids, [timeIds.length]);
   }
 
-  /** The predictions for `input`, Float32Array [channels, height, width], one for each of `asks`. */
+  /** The answers for `input`, Float32Array [channels, height, width], one for each of `asks`. */
   async predict(
     input: Float32Array,
     asks: readonly Ask[],
     call: GuidedCall,
-  ): Promise<Float32Array[]> {
+  ): Promise<Answer[]> {
     asks.forEach((ask, i) => this.#ask(i, ask));
     this.#fill(input, asks);
     this.#timestep.fill(call.stage.timestep);
@@ -89,9 +96,15 @@ export class UNetBatch implements Disposable {
     const feeds = { ...own, ...this.#extra, ...residuals };
     try {
       const outputs = await session.run(feeds, signal ? { signal } : {});
-      using prediction = outputs.noise_prediction!;
-      const data = prediction.data as Float32Array, one = data.length / asks.length;
-      return asks.map((_, i) => data.slice(i * one, (i + 1) * one));
+      using prediction = outputs.noise_prediction!, focus = outputs.focus;
+      const part = (tensor: Tensor, i: number) => {
+        const data = tensor.data as Float32Array, one = data.length / asks.length;
+        return data.slice(i * one, (i + 1) * one);
+      };
+      return asks.map((_, i) => ({
+        prediction: part(prediction, i),
+        focus: focus && part(focus, i),
+      }));
     } finally {
       for (const tensor of Object.values(residuals)) tensor.dispose();
     }

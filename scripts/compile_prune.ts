@@ -25,12 +25,13 @@ const NATIVE_NAMES: Readonly<Record<Target["platform"], string>> = {
 const UNREAD_PARTS = [
   "@types/",
   "imagescript/(?:wasm|codecs|v2|bench|utils)/",
-  "@huggingface/hub/dist/(?:browser/|cli\\.js)",
+  "@huggingface/hub/dist/(?:browser/|cli\\.js|index\\.js)",
   "@huggingface/tasks/dist/commonjs/",
   "@bufbuild/protobuf/dist/cjs/",
   "linkedom/(?:worker\\.js|cjs/)",
   "d3(?:-[a-z]+)*/dist/[^/]*[.]js",
   "robust-predicates/umd/",
+  "(?:commander|iconv-lite)/",
 ];
 const UNREAD_PART = new RegExp(`/node_modules/(?:${UNREAD_PARTS.join("|")})`);
 

@@ -20,6 +20,8 @@ export interface Registers {
   readonly squares: Float32Array;
 }
 
+const NO_NOISE: readonly number[] = [];
+
 /**
  * Forms the stage's result from the network's `output` and the next sample from all results.
  *
@@ -33,7 +35,7 @@ export function combine(
   clipped: boolean,
 ): void {
   const newest = history[0]!;
-  const { unclipped = 0, noise = [], precondition } = next;
+  const { unclipped = 0, noise = NO_NOISE, precondition } = next;
   const { sample: cleanSample, output: cleanOutput } = estimate;
   const { sample: resultSample, output: resultOutput, denoised: resultClean } = result;
   for (let i = 0; i < sample.length; i++) {

@@ -23,7 +23,15 @@ export interface NoiseTableOptions {
   readonly rescaleBetasZeroSnr: boolean;
 }
 
-/** The table, both columns float32 `[numTrainTimesteps]` and bit-equal to torch's on a CPU. */
+/**
+ * The table, both columns float32 `[numTrainTimesteps]`.
+ *
+ * `alphasCumprod` is torch's on a CPU bit for bit, for every schedule but "sigmoid" (within 8 ulps:
+ * torch's vectorised exponential is not correctly rounded) and zero-SNR tables (within 8 ulps: a square
+ * root is in them). `sigmas` are correctly rounded; torch built with MKL takes square roots that are
+ * not, and differs in the last bit of up to 20 of 1000 entries. Which ones depends on the processor it
+ * runs on, so they are not imitated.
+ */
 export interface NoiseTable {
   /** Product of (1 - beta) up to each timestep: the squared weight of the clean picture. */
   readonly alphasCumprod: Float32Array;

@@ -145,3 +145,30 @@ Deno.test("denoise() thresholds each picture of a batch by itself", async () => 
     assert.deepEqual([...step.denoised], [1, -0.5, 0.5, 0.25]);
   }
 });
+
+Deno.test("denoise() allocates the same arrays for 5 steps as for 50", async () => {
+  const allocations = async (scheduler: string, steps: number) => {
+    const plan = planOf(scheduler, steps);
+    const latents = Float32Array.of(1, -2, 3);
+    const answer = new Float32Array(3);
+    const Original = Float32Array;
+    let count = 0;
+    globalThis.Float32Array = new Proxy(Original, {
+      construct(target, values) {
+        count++;
+        return Reflect.construct(target, values);
+      },
+    });
+    try {
+      for await (const _ of denoise(plan, latents, () => answer, () => answer));
+    } finally {
+      globalThis.Float32Array = Original;
+    }
+    return count;
+  };
+  for (const scheduler of ["euler", "euler_a", "heun", "dpm++2m", "unipc", "lms", "rmsprop"]) {
+    const few = await allocations(scheduler, 5);
+    assert.ok(few > 0 && few < 12, `${scheduler} makes ${few} arrays`);
+    assert.equal(await allocations(scheduler, 50), few, scheduler);
+  }
+});

@@ -155,13 +155,15 @@ export class GuidedRun implements Disposable {
     const { perturbations = [], rescale = 0, variant, interval = [0, 1] } = this.prompt;
     const isGuided = guidanceApplies(call.index, call.count, ...interval);
     const { positives, against } = this.prompt.at(call.index, call.count);
-    const asks = this.#asks({ positives, against: isGuided ? against : [] });
+    // Composed prompts pull away from the negative one, guided or not.
+    const isComposed = positives.length > 1 || positives[0]!.weight !== 1;
+    const asks = this.#asks({ positives, against: isGuided || isComposed ? against : [] });
     const predict = (batch: UNetBatch, part: readonly Ask[]) => batch.predict(input, part, call);
     const answers = await this.#answer(asks, variant, predict);
     const predictions = answers.map(({ prediction }) => prediction);
     const parts = compose(predictions, positives), conditional = parts.at(-1)!;
     const guided = new Float32Array(input.length);
-    (parts.length > 1 ? this.prompt.guide : noGuidance)(parts, guided, call);
+    (isGuided && parts.length > 1 ? this.prompt.guide : noGuidance)(parts, guided, call);
     if (!isGuided) return guided;
     for (const { variant: perturbed, scale } of perturbations) {
       const changed = { ...variant, ...perturbed };

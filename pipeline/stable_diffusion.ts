@@ -394,7 +394,8 @@ export class StableDiffusion implements AsyncDisposable {
     const { guidanceScale: scale, steps, promptSyntax, guidance = "cfg" } = settings;
     const read = (text: string) => readPrompt(text, promptSyntax, steps);
     const positive = settings.conditioning ?? read(settings.prompt);
-    const isComposed = "composed" in positive && positive.composed.length > 1;
+    const isComposed = "composed" in positive &&
+      (positive.composed.length > 1 || positive.composed[0]!.weight !== 1);
     const absent = settings.negativePrompt === undefined && this.#parts.index.zeroEmptyNegative;
     const negative: ParsedPrompt | "zero" = absent ? "zero" : read(settings.negativePrompt ?? "");
     const isGuided = scale > 1 || guidance === "cfg++" || isComposed;

@@ -15,16 +15,23 @@ import numpy as np
 import torch
 import transformers
 from diffusers import (
+    ControlNetModel,
     DDIMScheduler,
+    StableDiffusionAdapterPipeline,
+    StableDiffusionControlNetPipeline,
     StableDiffusionDepth2ImgPipeline,
     StableDiffusionImg2ImgPipeline,
     StableDiffusionInpaintPipeline,
     StableDiffusionInstructPix2PixPipeline,
     StableDiffusionPAGPipeline,
     StableDiffusionPipeline,
+    StableDiffusionSAGPipeline,
+    T2IAdapter,
     UNet2DConditionModel,
 )
 from PIL import Image, ImageDraw, ImageFilter
+from safetensors.torch import save_file
+from transformers import CLIPVisionConfig, CLIPVisionModelWithProjection
 
 HERE = pathlib.Path(__file__).parent
 OUT = HERE / "steering"
@@ -184,6 +191,10 @@ def skip_layers(x, t):
 save("skipped_layers", denoise([(cond, 1.0)], one(PROMPT["negative_prompt"]), extra=skip_layers),
      {**OUR, "skipLayerScale": 2.5, "skippedLayers": ["up_blocks.1"]})
 
+sag = quiet(StableDiffusionSAGPipeline(**parts, requires_safety_checker=False))
+image = paste(PROMPT, sag, width=128, height=128, sag_scale=0.9)
+save("self_attention", image, {**OUR, "width": 128, "height": 128, "selfAttentionScale": 0.9})
+
 
 # --- U-Nets that see more ------------------------------------------------------------------------
 def unet(name, channels):
@@ -215,6 +226,55 @@ depth.save(OUT / "depth_map.png")
 image = paste(PROMPT, depth_pipe, image=square, depth_map=torch.tensor(np.array(depth), dtype=torch.float32)[None], strength=0.8)
 save("depth", image, {**OUR, "strength": 0.8}, image="square.png", depth="depth_map.png", unet="unet_depth",
      pipeline="StableDiffusionDepth2ImgPipeline")
+
+# --- pictures as prompts, and as features ----------------------------------------------------------
+def ip_adapter(kind):
+    """An adapter's file with its image encoder beside it."""
+    g = torch.Generator().manual_seed(3)
+    rand = lambda *shape: torch.randn(*shape, generator=g) * 0.3
+    width = 24 if kind == "pooled" else 16
+    if kind == "pooled":
+        proj = {"proj.weight": rand(4 * 32, width), "proj.bias": rand(4 * 32), "norm.weight": 1 + rand(32), "norm.bias": rand(32)}
+    else:
+        proj = {"proj.0.weight": rand(width, width), "proj.0.bias": rand(width), "proj.2.weight": rand(32, width),
+                "proj.2.bias": rand(32), "proj.3.weight": 1 + rand(32), "proj.3.bias": rand(32)}
+    state = {f"image_proj.{k}": v for k, v in proj.items()}
+    k = 1
+    for name in pipe.unet.attn_processors:
+        if "attn2" in name:
+            out = pipe.unet.get_submodule(name.removesuffix(".processor")).to_q.out_features
+            state |= {f"ip_adapter.{k}.to_{x}_ip.weight": rand(out, 32) for x in "kv"}
+            k += 2
+    save_file(state, OUT / f"ip_{kind}.safetensors")
+
+
+torch.manual_seed(4)
+CLIPVisionModelWithProjection(CLIPVisionConfig(
+    hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2, image_size=32, patch_size=8,
+    projection_dim=24)).eval().save_pretrained(OUT / "image_encoder")
+for kind in ("pooled", "full"):
+    ip_adapter(kind)
+    ip = quiet(StableDiffusionPipeline.from_pretrained(MODEL, safety_checker=None, requires_safety_checker=False))
+    ip.scheduler = DDIMScheduler.from_config(ip.scheduler.config)
+    ip.load_ip_adapter(str(OUT), subfolder="", weight_name=f"ip_{kind}.safetensors", image_encoder_folder=str(OUT / "image_encoder"))
+    ip.set_ip_adapter_scale(0.6)
+    save(f"image_prompt_{kind}", ip(**PROMPT, **RUN, width=64, height=64, generator=seed(), ip_adapter_image=init.resize((96, 64))).images[0],
+         {**OUR, "imagePrompts": [dict(scale=0.6)]}, shown="shown.png", ipAdapter=f"ip_{kind}.safetensors")
+init.resize((96, 64)).save(OUT / "shown.png")
+
+torch.manual_seed(6)
+adapter = T2IAdapter(in_channels=1, channels=[16, 32, 32, 32], num_res_blocks=1, downscale_factor=8, adapter_type="full_adapter").eval()
+adapter.save_pretrained(OUT / "t2i_adapter")
+t2i = quiet(StableDiffusionAdapterPipeline(**{k: v for k, v in parts.items() if k != "image_encoder"}, adapter=adapter,
+                                           requires_safety_checker=False))
+image = t2i(**PROMPT, **RUN, width=64, height=64, generator=seed(), image=square.convert("L"), adapter_conditioning_scale=0.8).images[0]
+save("features", image, {**OUR, "adapters": [dict(scale=0.8)]}, shown="square.png", t2iAdapter="t2i_adapter")
+
+# --- ControlNet in guess mode ----------------------------------------------------------------------
+net = ControlNetModel.from_pretrained(HERE / "reference/models/controlnet")
+control = quiet(StableDiffusionControlNetPipeline(**parts, controlnet=net, requires_safety_checker=False))
+image = control(**PROMPT, **RUN, width=64, height=64, generator=seed(), image=square, guess_mode=True, controlnet_conditioning_scale=0.9).images[0]
+save("guess", image, {**OUR, "controls": [dict(scale=0.9, guess=True)]}, shown="square.png", controlNet="../reference/models/controlnet")
 
 (OUT / "cases.json").write_text(json.dumps(dict(
     made_with=dict(diffusers=diffusers.__version__, torch=torch.__version__, transformers=transformers.__version__),

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type GenerateOptions, Image, StableDiffusion } from "../../mod.ts";
+import { type GenerateOptions, Image, type OpenOptions, StableDiffusion } from "../../mod.ts";
 
 interface Case {
   readonly name: string;
@@ -14,6 +14,11 @@ interface Case {
   /** A folder beside the case with another U-Net, and the pipeline's class. */
   readonly unet?: string;
   readonly pipeline?: string;
+  /** What the network beside the U-Net is shown, and where that network is. */
+  readonly shown?: string;
+  readonly ipAdapter?: string;
+  readonly t2iAdapter?: string;
+  readonly controlNet?: string;
 }
 
 const GOLDEN = fileURLToPath(new URL("../golden/", import.meta.url));
@@ -38,14 +43,34 @@ async function load(name: string | undefined): Promise<Image | undefined> {
   return name === undefined ? undefined : await Image.load(join(STEERING, name));
 }
 
-async function draw({ options, image, mask, depth, unet, pipeline }: Case): Promise<Image> {
+/** The networks beside the U-Net. */
+function networksOf({ ipAdapter, t2iAdapter, controlNet }: Case): OpenOptions {
+  return {
+    threads: 1,
+    ...(ipAdapter && { ipAdapters: [{ path: join(STEERING, ipAdapter) }] }),
+    ...(t2iAdapter && { t2iAdapters: [join(STEERING, t2iAdapter)] }),
+    ...(controlNet && { controlNets: [join(STEERING, controlNet)] }),
+  };
+}
+
+/** The options, with the picture that a network is shown. */
+function showing(options: GenerateOptions, shown: Image | undefined): GenerateOptions {
+  if (!shown) return options;
+  const lists = ["imagePrompts", "adapters", "controls"] as const;
+  const pictures = lists.filter((list) => options[list])
+    .map((list) => [list, options[list]!.map((one) => ({ ...one, image: shown }))]);
+  return { ...options, ...Object.fromEntries(pictures) };
+}
+
+async function draw(one: Case): Promise<Image> {
+  const { options, image, mask, depth, unet, pipeline, shown } = one;
   const pictures = { image: await load(image), mask: await load(mask), depth: await load(depth) };
   const given = Object.fromEntries(Object.entries(pictures).filter(([, picture]) => picture));
   const folder = await Deno.makeTempDir();
   try {
     const model = unet === undefined ? MODEL : await withUnet(folder, unet, pipeline!);
-    await using sd = await StableDiffusion.open(model, { threads: 1 });
-    return await sd.generate({ ...options, ...given });
+    await using sd = await StableDiffusion.open(model, networksOf(one));
+    return await sd.generate({ ...showing(options, await load(shown)), ...given });
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -62,6 +62,11 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     about: "write a model's networks as ONNX files",
     load: async () => (await import("./cli/export.ts")).exportModel,
   },
+  doctor: {
+    about: "say what works on this machine, what does not, and why",
+    load: async () => (await import("./cli/doctor.ts")).doctor,
+    flags: async () => (await import("./cli/doctor.ts")).DOCTOR_FLAGS,
+  },
   completions: {
     about: "what a shell needs to complete all this",
     load: async () => (await import("./cli/completions.ts")).completionsOf(COMMANDS),

@@ -108,12 +108,15 @@ export class NoisePredictor implements Disposable {
       adapterFeatures: inputs.filter(({ name }) => name.startsWith(adapterFeature(""))).length,
       ...(variant && { variant }),
     };
+    // Only the network that the predictions come from is asked where it looks.
+    const isBase = !variant?.identityAttention && !variant?.skippedLayers;
+    const looks = selfAttentionScale !== 0 && isBase;
     const tokens = imagePrompts.map((adapter) => adapter.tokens);
     const session = await this.#sessions.get(
-      `${key} ${tokens} ${JSON.stringify(options)} ${selfAttentionScale !== 0}`,
+      `${key} ${tokens} ${JSON.stringify(options)} ${looks}`,
       () => {
         const model = unet(config, weights, shape, { ...options, imagePrompts });
-        if (selfAttentionScale === 0) return this.builder.build(model);
+        if (!looks) return this.builder.build(model);
         const outputs = { ...model.outputs, focus: midBlockFocus(model) };
         return this.builder.build({ ...model, outputs });
       },

@@ -1,5 +1,5 @@
 /** A trained model as a diffusers folder: the original's files, and the weights that changed. */
-import { extname, join } from "node:path";
+import { dirname, extname, join } from "node:path";
 import type { ModelParts } from "../pipeline/model_parts.ts";
 import type { LoraNetwork } from "../weights/lora_names.ts";
 import { writeSafetensors } from "../weights/safetensors_write.ts";
@@ -17,26 +17,33 @@ export interface ChangedTensor {
 
 /** Refuses what no folder can be written from, or where one would be overwritten. */
 export function checkFolder(parts: ModelParts, output: string): void {
-  let isFolder = false, exists = true;
-  try {
-    isFolder = Deno.statSync(parts.path).isDirectory;
-    Deno.lstatSync(output);
-  } catch (error) {
-    if (!(error instanceof Deno.errors.NotFound)) throw error;
-    exists = false;
-  }
-  if (!isFolder) {
+  if (!exists(join(folderOf(parts), "model_index.json"))) {
     throw new TrainingError(
       "model",
       `Cannot train the whole of ${parts.path}: it is a single file, and the result is a folder ` +
         "with its configurations. Give a diffusers folder, or train a LoRA.",
     );
   }
-  if (!exists) return;
+  if (!exists(output)) return;
   throw new TrainingError(
     "output",
     `Cannot write the model to ${output}: it is there already. Choose another folder.`,
   );
+}
+
+/** The folder whose `unet/config.json` was read. */
+function folderOf({ unet }: ModelParts): string {
+  return dirname(dirname(unet.config.path));
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
 }
 
 /**
@@ -50,7 +57,7 @@ export async function saveModelFolder(
 ): Promise<void> {
   const beside = `${output.replace(/\/+$/, "")}.${crypto.randomUUID()}.tmp`;
   try {
-    await copyTexts(parts.path, beside);
+    await copyTexts(folderOf(parts), beside);
     for (const { folder, network, weights } of networksOf(parts)) {
       const own = new Map(
         changed.filter((tensor) => tensor.network === network)

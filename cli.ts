@@ -67,6 +67,11 @@ const COMMANDS: Readonly<Record<string, Entry>> = {
     load: async () => (await import("./cli/doctor.ts")).doctor,
     flags: async () => (await import("./cli/doctor.ts")).DOCTOR_FLAGS,
   },
+  runtime: {
+    about: "list, install and remove ONNX Runtimes",
+    load: async () => (await import("./cli/runtime.ts")).runtime,
+    flags: async () => (await import("./cli/runtime.ts")).RUNTIME_FLAGS,
+  },
   completions: {
     about: "what a shell needs to complete all this",
     load: async () => (await import("./cli/completions.ts")).completionsOf(COMMANDS),

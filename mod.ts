@@ -151,3 +151,13 @@ export {
   programFolders,
   type ProviderReport,
 } from "./pipeline/library_report.ts";
+export {
+  installRuntime,
+  type LibraryProbe,
+  listRuntimes,
+  removeRuntime,
+  verifyRuntime,
+} from "./pipeline/runtime_install.ts";
+export { RuntimeInstallError } from "./pipeline/runtime_install_error.ts";
+export type { InstalledRuntime } from "./ffi/library_store.ts";
+export type { FileRecord } from "./ffi/library_files.ts";

@@ -1,0 +1,111 @@
+/**
+ * `latent runtime`: ONNX Runtimes from packages that the user has, side by side.
+ *
+ * @module
+ */
+
+import {
+  installRuntime,
+  type LibraryReport,
+  listRuntimes,
+  programFolders,
+  removeRuntime,
+  verifyRuntime,
+} from "../mod.ts";
+import { probeLibrary } from "./doctor_children.ts";
+import { type FlagTable, helpOf, parseFlags, UsageError } from "./flags.ts";
+
+/** Flags of `latent runtime`. */
+export const RUNTIME_FLAGS = {
+  json: { kind: "switch", help: "one JSON object a line" },
+  verbose: { kind: "switch", short: "v", help: "with an error, where it happened" },
+  help: { kind: "switch", short: "h", help: "this text" },
+} as const satisfies FlagTable;
+
+const HELP = `Usage: latent runtime [list | install PACKAGE... | remove NAME...] [FLAGS]
+
+Installs ONNX Runtime (CPU, CUDA, OpenVINO) from a pip wheel, an npm package or tarball, or a
+folder that holds one. The last installed is used; ORT_DYLIB_PATH names another by its path.
+
+  pip download --no-deps onnxruntime-gpu
+  latent runtime install onnxruntime_gpu-*.whl
+  latent runtime list
+  latent runtime remove 1.31.1-cuda
+
+`;
+
+/** Runs `latent runtime`. */
+export async function runtime(args: readonly string[]): Promise<number> {
+  const { flags, positionals: [verb = "list", ...names] } = parseFlags(RUNTIME_FLAGS, args);
+  if (flags.help) {
+    console.log(HELP + helpOf(RUNTIME_FLAGS));
+    return 0;
+  }
+  const json = flags.json ?? false;
+  if (verb === "list" && names.length === 0) return list(json);
+  if (!["install", "remove"].includes(verb)) {
+    throw new UsageError(`What is "${verb === "list" ? names[0] : verb}"? See --help.`);
+  }
+  if (names.length === 0) throw new UsageError(`Say what to ${verb}.`);
+  for (const name of names) {
+    if (verb === "install") await install(name, json);
+    else await remove(name, json);
+  }
+  return 0;
+}
+
+async function install(source: string, json: boolean): Promise<void> {
+  const { name, version, providers, files } = await installRuntime(source, loaded);
+  const bytes = Object.values(files).reduce((sum, file) => sum + file.bytes, 0);
+  console.log(
+    json
+      ? JSON.stringify({ event: "installed", name, version, providers, bytes })
+      : `${name}  ${megabytes(bytes)}  ${providers.join(" ")}`,
+  );
+}
+
+/** Tried in a process of its own, which a broken library may end. */
+async function loaded(path: string): Promise<LibraryReport> {
+  const trial = await probeLibrary(path);
+  if ("failure" in trial) throw new Error(trial.failure);
+  return trial.result;
+}
+
+async function remove(name: string, json: boolean): Promise<void> {
+  await removeRuntime(name);
+  console.log(json ? JSON.stringify({ event: "removed", name }) : `removed ${name}`);
+}
+
+/** The installed ones, the one in use first, each with what is wrong with it. */
+function list(json: boolean): number {
+  const runtimes = listRuntimes();
+  let damaged = 0;
+  runtimes.forEach(({ name, version, path, providers, source, installed }, index) => {
+    const problem = problemOf(path), used = index === 0;
+    if (problem !== undefined) damaged++;
+    const mark = used ? "*" : "-", note = problem ? `  ${problem}` : "";
+    console.log(
+      json
+        ? JSON.stringify({ name, version, path, providers, source, installed, used, problem })
+        : `${mark} ${name}  ${path}  ${providers.join(" ")}${note}`,
+    );
+  });
+  const { packedVersion } = programFolders();
+  if (runtimes.length === 0 && !json) {
+    console.log(`None installed; ${packedVersion ?? "the npm package's"} is used.`);
+  }
+  return damaged > 0 ? 1 : 0;
+}
+
+function problemOf(path: string): string | undefined {
+  try {
+    verifyRuntime(path);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}

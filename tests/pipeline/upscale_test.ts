@@ -4,8 +4,11 @@ import { toOnnx } from "../../graph/onnx_write.ts";
 import { conv } from "../../graph/ops/conv.ts";
 import { resizeNearest } from "../../graph/ops/resize.ts";
 import { constant, input } from "../../graph/value.ts";
-import { Image, upscale } from "../../mod.ts";
+import { fileURLToPath } from "node:url";
+import { Image, StableDiffusion, upscale } from "../../mod.ts";
 import { planTiles } from "../../pipeline/upscale_tiles.ts";
+
+const MODEL = fileURLToPath(new URL("../golden/reference/models/sd1", import.meta.url));
 
 /** An upscaler that blurs over five pixels and doubles: seams would show. */
 async function writeUpscaler(path: string, side?: number): Promise<void> {
@@ -47,6 +50,24 @@ Deno.test("upscale() hides the seams between tiles, also of pictures smaller tha
         }
       }
     }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("generate() enlarges by an upscaler's file between two passes", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const path = join(folder, "up.onnx") as `${string}.onnx`;
+    await writeUpscaler(path);
+    await using sd = await StableDiffusion.open(MODEL, { threads: 1 });
+    const hires = { scale: 1.5, strength: 0.5, steps: 2, upscale: path };
+    const run = { prompt: "a fox", seed: 1, steps: 2, width: 64, height: 64, scheduler: "ddim" };
+    const seen: string[] = [];
+    for await (const { index, count, latents } of sd.denoise({ ...run, hires })) {
+      seen.push(`${index}/${count} ${latents.width}`);
+    }
+    assert.deepEqual(seen, ["0/3 8", "1/3 8", "2/3 12"]);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

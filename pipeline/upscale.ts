@@ -26,7 +26,7 @@ export interface UpscalerOptions {
 export interface UpscaleOptions {
   /** Side of the tiles in pixels of the picture. Default 256; a model of one size has its own. */
   readonly tile?: number;
-  /** Pixels around a tile that are computed and thrown away, against seams. Default 16. */
+  /** Pixels around a tile that are computed and thrown away, against seams. Default 16, less in small tiles. */
   readonly overlap?: number;
   /** Stops the run within a tile. */
   readonly signal?: AbortSignal;
@@ -71,13 +71,14 @@ export class Upscaler implements Disposable {
    * @throws {ModelFormatError} where the results are not larger by one whole factor.
    */
   async upscale(image: Image, options: UpscaleOptions = {}): Promise<Image> {
-    const { tile = 256, overlap = 16, signal } = options;
+    const { tile = 256, signal } = options;
     const [, , height, width] = this.session.inputs[0]!.shape;
     const side = {
       width: typeof width === "number" && width > 0 ? width : Math.min(tile, image.width),
       height: typeof height === "number" && height > 0 ? height : Math.min(tile, image.height),
     };
-    const tiles = planTiles(image, side, overlap);
+    const narrow = Math.floor(Math.min(side.width, side.height) / 4);
+    const tiles = planTiles(image, side, options.overlap ?? Math.min(16, narrow));
     let larger: Image | undefined, scale = 0;
     for (const one of tiles) {
       signal?.throwIfAborted();

@@ -11,9 +11,9 @@ import { type Lora, mergeLoras } from "./lora.ts";
 import type { ModelParts, Network } from "./model_parts.ts";
 import { NoisePredictor } from "./noise_predictor.ts";
 import { OptionError } from "./options.ts";
-import type { NamedLora } from "./prompt_syntax.ts";
+import type { NamedLora, ParsedPrompt } from "./prompt_syntax.ts";
 import type { SessionBuilder } from "./session_builder.ts";
-import { TextConditioner } from "./text_conditioning.ts";
+import { type Conditioning, TextConditioner } from "./text_conditioning.ts";
 
 /** Extensions of LoRA files, in the order in which they are tried. */
 const EXTENSIONS = ["", ".safetensors", ".pt", ".ckpt", ".bin"];
@@ -100,3 +100,7 @@ function isFile(path: string): boolean {
     throw error;
   }
 }
+
+/** The LoRAs that a prompt names; an encoded one names none. */
+export const lorasOf = (prompt: ParsedPrompt | Conditioning | "zero") =>
+  typeof prompt !== "string" && "loras" in prompt ? prompt.loras : [];

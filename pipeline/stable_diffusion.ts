@@ -38,8 +38,8 @@ import {
   randomSeed,
 } from "./options.ts";
 import { encodePrompts } from "./prompt_conditions.ts";
-import { LoraSwitch, PromptedNetworks } from "./prompt_loras.ts";
-import { type ParsedPrompt, readPrompt, sectionsOf, usesGrammar } from "./prompt_syntax.ts";
+import { lorasOf, LoraSwitch, PromptedNetworks } from "./prompt_loras.ts";
+import { type ParsedPrompt, readPrompt, sectionsOf } from "./prompt_syntax.ts";
 import { type PromptToken, promptTokens } from "./prompt_tokens.ts";
 import {
   ImagePrompter,
@@ -49,9 +49,10 @@ import {
 } from "./image_prompts.ts";
 import { openT2iAdapter, T2iAdapters } from "./t2i_adapters.ts";
 import type { T2iAdapterConfig } from "../models/t2i_adapter.ts";
-import { extendCanvas } from "./outpaint.ts";
+import { extended } from "./outpaint_options.ts";
+import { changesOf } from "./network_changes.ts";
 import { checkChannels, paintingOf, startRun, unetKind, variation } from "./run_start.ts";
-import { expandWildcards, wildcardLines } from "./prompt_wildcards.ts";
+import { withoutWildcards } from "./prompt_wildcard_options.ts";
 import { SessionBuilder } from "./session_builder.ts";
 import type { Conditioning, EncodablePrompt } from "./text_conditioning.ts";
 
@@ -435,56 +436,5 @@ export class StableDiffusion implements AsyncDisposable {
       if (!(error instanceof RangeError)) throw error;
       throw new OptionError(option, error.message, { cause: error });
     }
-  }
-}
-
-/** The options with the canvas grown that they ask for. @throws {OptionError} */
-function extended({ extend, ...options }: GenerateOptions): GenerateOptions {
-  const { image, mask } = options;
-  if (!extend || !image) return options;
-  try {
-    return { ...options, ...extendCanvas(image, extend, mask) };
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new OptionError("extend", error.message, { cause: error });
-  }
-}
-
-/** How the U-Net is changed, and what guidance keeps away from by such changes. */
-function changesOf(
-  settings: Settings,
-): Pick<GuidedPrompt, "variant" | "perturbations" | "selfAttentionScale"> {
-  const { freeU, perturbedAttentionScale: attention = 0, skipLayerScale: skip = 0 } = settings;
-  const { perturbedAttentionLayers = ["mid_block"], skippedLayers = ["mid_block"] } = settings;
-  return {
-    ...(freeU && { variant: { freeU } }),
-    selfAttentionScale: settings.selfAttentionScale ?? 0,
-    perturbations: [
-      { variant: { identityAttention: perturbedAttentionLayers }, scale: attention },
-      { variant: { skippedLayers }, scale: skip },
-    ].filter(({ scale }) => scale !== 0),
-  };
-}
-
-/** The LoRAs that a prompt names; an encoded one names none. */
-const lorasOf = (prompt: ParsedPrompt | Conditioning | "zero") =>
-  typeof prompt !== "string" && "loras" in prompt ? prompt.loras : [];
-
-/** The prompt with its wildcards chosen by the seed. @throws {OptionError} where they cannot be. */
-function withoutWildcards(
-  { promptSyntax, wildcards }: Pick<Settings, "promptSyntax" | "wildcards">,
-  option: string,
-  text: string,
-  seed: number | bigint,
-): string {
-  if (wildcards === undefined && !usesGrammar(text, promptSyntax)) return text;
-  try {
-    return expandWildcards(text, {
-      seed,
-      lines: wildcards === undefined ? undefined : wildcardLines(wildcards),
-    });
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new OptionError(option, error.message, { cause: error });
   }
 }

@@ -34,11 +34,13 @@ export interface UpscaleOptions {
 
 /** An upscaler, opened. Owns native memory: dispose it, or write `using`. */
 export class Upscaler implements Disposable {
-  private constructor(
-    readonly path: string,
-    readonly runtime: Runtime,
-    readonly session: Session,
-  ) {}
+  readonly #runtime: Runtime;
+  readonly #session: Session;
+
+  private constructor(readonly path: string, runtime: Runtime, session: Session) {
+    this.#runtime = runtime;
+    this.#session = session;
+  }
 
   /**
    * Opens an ONNX file of one input and one output, float [1, 3, h, w] from 0 to 1 each.
@@ -72,7 +74,7 @@ export class Upscaler implements Disposable {
    */
   async upscale(image: Image, options: UpscaleOptions = {}): Promise<Image> {
     const { tile = 256, signal } = options;
-    const [, , height, width] = this.session.inputs[0]!.shape;
+    const [, , height, width] = this.#session.inputs[0]!.shape;
     const side = {
       width: typeof width === "number" && width > 0 ? width : Math.min(tile, image.width),
       height: typeof height === "number" && height > 0 ? height : Math.min(tile, image.height),
@@ -93,7 +95,7 @@ export class Upscaler implements Disposable {
 
   /** Releases the session. */
   [Symbol.dispose](): void {
-    this.session.dispose();
+    this.#session.dispose();
   }
 
   /** Runs one tile: Float32Array [3, height * scale, width * scale]. */
@@ -103,7 +105,7 @@ export class Upscaler implements Disposable {
     { width, height }: { readonly width: number; readonly height: number },
     signal: AbortSignal | undefined,
   ): Promise<{ pixels: Float32Array | Float16Array; scale: number }> {
-    const { name, dtype } = this.session.inputs[0]!;
+    const { name, dtype } = this.#session.inputs[0]!;
     const count = 3 * width * height;
     const data = dtype === "float16" ? new Float16Array(count) : new Float32Array(count);
     for (let c = 0, at = 0; c < 3; c++) {
@@ -116,13 +118,13 @@ export class Upscaler implements Disposable {
         }
       }
     }
-    using input = Tensor.from(this.runtime, dtype as "float32", data as Float32Array, [
+    using input = Tensor.from(this.#runtime, dtype as "float32", data as Float32Array, [
       1,
       3,
       height,
       width,
     ]);
-    const outputs = await this.session.run({ [name]: input }, signal ? { signal } : {});
+    const outputs = await this.#session.run({ [name]: input }, signal ? { signal } : {});
     using output = Object.values(outputs)[0]!;
     const scale = output.shape[3]! / width;
     const fits = output.shape.length === 4 && output.shape[1] === 3 && Number.isInteger(scale) &&

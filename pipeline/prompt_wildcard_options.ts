@@ -1,0 +1,29 @@
+/**
+ * Wildcards as an option of a run.
+ *
+ * @module
+ */
+
+import { OptionError } from "./options.ts";
+import { usesGrammar } from "./prompt_syntax.ts";
+import { expandWildcards, wildcardLines } from "./prompt_wildcards.ts";
+import type { Settings } from "./stable_diffusion.ts";
+
+/** The prompt with its wildcards chosen by the seed. @throws {OptionError} where they cannot be. */
+export function withoutWildcards(
+  { promptSyntax, wildcards }: Pick<Settings, "promptSyntax" | "wildcards">,
+  option: string,
+  text: string,
+  seed: number | bigint,
+): string {
+  if (wildcards === undefined && !usesGrammar(text, promptSyntax)) return text;
+  try {
+    return expandWildcards(text, {
+      seed,
+      lines: wildcards === undefined ? undefined : wildcardLines(wildcards),
+    });
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new OptionError(option, error.message, { cause: error });
+  }
+}

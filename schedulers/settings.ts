@@ -18,7 +18,10 @@ export interface Settings extends NoiseTableOptions {
   /** Fresh noise, from 0 (none) to 1 (all that fits): DDIM and TCD begin at 0, ancestral samplers at 1. */
   readonly eta: number;
 
-  /** Euler, Heun: noise added to the sample on the way, Karras et al.'s S_churn; 0 for none. */
+  /**
+   * Euler, Heun: noise added to the sample on the way, Karras et al.'s S_churn; 0 for none. The
+   * network is asked at the raised sigma, as in the paper; diffusers' Euler asks before adding.
+   */
   readonly sChurn: number;
   /** The smallest sigma at which it is added. */
   readonly sTmin: number;

@@ -147,6 +147,7 @@ export {
   libraryFailure,
   type LibraryReport,
   libraryReport,
+  packedVersion,
   type ProgramFolders,
   programFolders,
   type ProviderReport,

@@ -8,7 +8,7 @@ import {
   installRuntime,
   type LibraryReport,
   listRuntimes,
-  programFolders,
+  packedVersion,
   removeRuntime,
   verifyRuntime,
 } from "../mod.ts";
@@ -90,9 +90,8 @@ function list(json: boolean): number {
         : `${mark} ${name}  ${path}  ${providers.join(" ")}${note}`,
     );
   });
-  const { packedVersion } = programFolders();
   if (runtimes.length === 0 && !json) {
-    console.log(`None installed; ${packedVersion ?? "the npm package's"} is used.`);
+    console.log(`None installed; ${packedVersion() ?? "the npm package's"} is used.`);
   }
   return damaged > 0 ? 1 : 0;
 }

@@ -95,8 +95,6 @@ export interface ProgramFolders {
   readonly cache: string | undefined;
   /** Models of the Hub, which other tools share. */
   readonly hub: string;
-  /** The version of the library inside a compiled program. */
-  readonly packedVersion: string | undefined;
 }
 
 /** Where this process keeps things. */
@@ -104,6 +102,10 @@ export function programFolders(): ProgramFolders {
   return {
     cache: ownCacheFolder(),
     hub: hubCacheFolder(Deno.env.toObject()),
-    packedVersion: PACKED?.version,
   };
+}
+
+/** The version of the library inside a compiled program. */
+export function packedVersion(): string | undefined {
+  return PACKED?.version;
 }

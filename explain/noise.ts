@@ -4,14 +4,12 @@
  * @module
  */
 
-import { input } from "../graph/value.ts";
-import { unet } from "../models/unet.ts";
 import { Autoencoder } from "../pipeline/autoencoder.ts";
 import { TorchCpuGenerator } from "../schedulers/random/torch_cpu.ts";
 import { fromAlphaCumprod, sigma } from "../schedulers/level.ts";
 import { toDenoised, toEpsilon } from "../schedulers/prediction.ts";
 import { noiseSettings } from "../training/denoiser_graph.ts";
-import { Computation } from "./computation.ts";
+import { Denoiser } from "./denoiser.ts";
 import { draw, moments, rmsDistance } from "./measure.ts";
 import { atMost, type LabelledPicture, type Report } from "./report.ts";
 import type { Laboratory, Topic } from "./topic.ts";
@@ -40,8 +38,7 @@ async function run(laboratory: Laboratory): Promise<Report> {
   const clean = await autoencoder.encode(picture.toTensor(), size, new Float32Array(count));
   const noise = new TorchCpuGenerator(laboratory.seed).normal(count);
   const { table, prediction } = noiseSettings(parts), last = table.alphasCumprod.length - 1;
-  const ask = await asker(laboratory, size, prompt);
-  using _ = ask;
+  using denoiser = await Denoiser.open(laboratory, size, prompt);
 
   const rows: Row[] = [], noisy: LabelledPicture[] = [], believed: LabelledPicture[] = [];
   for (const part of PARTS) {
@@ -49,7 +46,7 @@ async function run(laboratory: Laboratory): Promise<Report> {
     progress(`timestep ${timestep}`);
     const level = fromAlphaCumprod(timestep, table.alphasCumprod[timestep]!);
     const x = clean.map((v, i) => level.signal * v + level.noise * noise[i]!);
-    const output = await ask.predict(x, timestep);
+    const output = await denoiser.predict(x, timestep);
     const affine = (weights: { sample: number; output: number }) =>
       x.map((v, i) => weights.sample * v + weights.output * output[i]!);
     const said = affine(toEpsilon(prediction, level)), seen = affine(toDenoised(prediction, level));
@@ -141,30 +138,6 @@ async function run(laboratory: Laboratory): Promise<Report> {
       "Ho, Jain, Abbeel 2020, Denoising Diffusion Probabilistic Models, arXiv:2006.11239",
       "Kingma, Salimans, Poole, Ho 2021, Variational Diffusion Models, arXiv:2107.00630",
     ],
-  };
-}
-
-/** The U-Net alone, told one prompt. */
-async function asker(
-  { sd, parts, builder }: Laboratory,
-  size: { channels: number; height: number; width: number },
-  prompt: string,
-) {
-  const { hiddenStates, tokens } = await sd.encode(prompt);
-  const { config, weights } = parts.unet, shape = { batch: 1, ...size, sequence: tokens };
-  const sample = input("sample", "float32", [1, size.channels, size.height, size.width]);
-  const model = unet(config, weights, shape, { values: { sample } });
-  const computation = await Computation.build(builder, { said: model.outputs.noise_prediction! });
-  return {
-    predict: async (x: Float32Array, timestep: number) => {
-      const feeds = {
-        sample: x,
-        timestep: Float32Array.of(timestep),
-        encoder_hidden_states: hiddenStates,
-      };
-      return (await computation.run(feeds)).said;
-    },
-    [Symbol.dispose]: () => computation[Symbol.dispose](),
   };
 }
 

@@ -81,4 +81,44 @@ export const TOPICS: Readonly<Record<string, TopicEntry>> = {
     about: "slopes by trying, beside slopes by calculation",
     load: async () => (await import("./finite_differences.ts")).finiteDifferences,
   },
+  "analytic-derivatives": {
+    about: "a graph, and the graph of its slopes",
+    load: async () => (await import("./analytic_derivatives.ts")).analyticDerivatives,
+  },
+  digits: {
+    about: "following a slope from noise to a digit",
+    load: async () => (await import("./digits.ts")).digits,
+  },
+  optimizers: {
+    about: "samplers beside methods that look for a minimum",
+    load: async () => (await import("./optimizers.ts")).optimizers,
+  },
+  "optimizers-for-training": {
+    about: "ways down a loss",
+    load: async () => (await import("./optimizers_for_training.ts")).optimizersForTraining,
+  },
+  "perceptual-loss": {
+    about: "how different pictures are, and how different they look",
+    load: async () => (await import("./perceptual_loss.ts")).perceptualLoss,
+  },
+  "textual-inversion": {
+    about: "a new word, learned here and now",
+    load: async () => (await import("./textual_inversion.ts")).textualInversion,
+  },
+  dreambooth: {
+    about: "the whole U-Net, taught a few pictures",
+    load: async () => (await import("./dreambooth.ts")).dreambooth,
+  },
+  model: {
+    about: "what a file of weights is: model FILE",
+    load: async () => (await import("./model.ts")).model,
+  },
+  image: {
+    about: "how a picture was made, and its way back to noise: image FILE",
+    load: async () => (await import("./image.ts")).image,
+  },
+  gpu: {
+    about: "which devices there are, and what they would do",
+    load: async () => (await import("./gpu.ts")).gpu,
+  },
 };

@@ -1,0 +1,155 @@
+/**
+ * `latent explain textual-inversion`: a new word, learned here and now.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { StableDiffusion } from "../pipeline/stable_diffusion.ts";
+import { trainTextualInversion } from "../training/textual_inversion.ts";
+import { openWeights } from "../weights/open_weights.ts";
+import { toFloat32 } from "../weights/read.ts";
+import { cosine, draw } from "./measure.ts";
+import { atLeast, atMost, type LabelledPicture, type Report } from "./report.ts";
+import { tealness, tealPictures, writePictures } from "./teal_pictures.ts";
+import type { Laboratory, Topic } from "./topic.ts";
+
+const TOKEN = "<teal>", INIT = "white", STEPS = 40;
+const PROMPT = (word: string) => `a bold ${word} seven on a black background`;
+
+async function run(laboratory: Laboratory): Promise<Report> {
+  const { parts, builder, isEmbedded, progress, signal } = laboratory;
+  const pictures = await tealPictures(laboratory, TOKEN);
+  const folder = await Deno.makeTempDir({ prefix: "latent-" }),
+    output = join(folder, "teal.safetensors");
+  try {
+    await writePictures(join(folder, "pictures"), pictures);
+    const losses: number[] = [];
+    const variant = isEmbedded ? "fp16" : undefined;
+    for await (
+      const event of trainTextualInversion({
+        model: parts.path,
+        variant,
+        images: join(folder, "pictures"),
+        output,
+        token: TOKEN,
+        initWord: INIT,
+        steps: STEPS,
+        batch: 4,
+        rate: 0.02,
+        optimizer: "adam",
+        saveEvery: STEPS,
+        seed: 1,
+        signal,
+      })
+    ) {
+      if (event.kind === "update") losses.push(event.loss);
+      progress(event.kind === "update" ? `update ${event.step} of ${STEPS}` : event.kind);
+    }
+    const learned = await toFloat32((await openWeights(output)).get(TOKEN)!);
+    await using sd = await StableDiffusion.open(parts.path, {
+      variant,
+      embeddings: [output],
+      providers: builder.options.providers,
+    });
+    const options = { seed: 7, guidanceScale: 5, steps: 12 };
+    const before = await draw(laboratory, { ...options, prompt: PROMPT(INIT) });
+    const after = await draw({ ...laboratory, sd }, { ...options, prompt: PROMPT(TOKEN) });
+    const other = await draw({ ...laboratory, sd }, {
+      ...options,
+      prompt: `a thin ${TOKEN} two on a yellow background`,
+    });
+    const nearest = await nearestWords(laboratory, learned);
+    const start = nearest.find(({ word }) => word === INIT)!.cosine;
+    return {
+      topic: "textual-inversion",
+      title: "Textual inversion",
+      summary: "The model is left as it is; only one vector is learned: that of a new word. The " +
+        "pictures are spoiled with noise, the U-Net is asked what the noise is, with the new " +
+        "word in the prompt, and the vector is moved so that the answer gets better. The slope " +
+        "goes back through the U-Net and the text encoder, to the word. The result is a file of a " +
+        "few hundred bytes.",
+      blocks: [
+        {
+          kind: "pictures",
+          caption: `What is to be learned: the ink, called ${TOKEN}`,
+          pictures: pictures.map(({ caption, image }): LabelledPicture => ({
+            label: caption,
+            image,
+          })),
+        },
+        {
+          kind: "pictures",
+          caption: "The same noise, before and after; and the word in another sentence",
+          pictures: [
+            { label: `before: ${PROMPT(INIT)}`, image: before },
+            { label: `after: ${PROMPT(TOKEN)}`, image: after },
+            { label: `a thin ${TOKEN} two on a yellow background`, image: other },
+          ],
+        },
+        {
+          kind: "plot",
+          caption: `Loss in ${STEPS} updates; it is noisy, since every update draws other noise`,
+          x: { label: "update" },
+          y: { label: "mean squared error of the noise" },
+          series: [
+            { name: "each", points: losses.map((loss, i) => [i + 1, loss] as const) },
+            { name: "mean of ten", points: smoothed(losses) },
+          ],
+        },
+        {
+          kind: "table",
+          caption: "Words of the vocabulary nearest to the learned vector",
+          columns: ["word", "cosine"],
+          rows: nearest.slice(0, 6).map(({ word, cosine }) => [word, cosine]),
+        },
+      ],
+      claims: [
+        atLeast(
+          "The new word draws what the old one did not (teal of ink, after less before)",
+          tealness(after) - tealness(before),
+          0.1,
+        ),
+        atMost(`The vector has left the word it began as (cosine with "${INIT}")`, start, 0.99),
+      ],
+      formulas: [{
+        text: "v* = argmin over v of E ‖ε − ε̂(zₜ, t, c(“… ⟨v⟩ …”))‖²",
+        symbols: {
+          "v": "the word's vector",
+          "c": "text encoder",
+          "ε̂": "U-Net, which stays as it is",
+        },
+        file: "training/textual_inversion.ts",
+      }],
+      papers: ["Gal et al. 2022, An Image is Worth One Word, arXiv:2208.01618"],
+    };
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** All whole words of the vocabulary by closeness to a vector. */
+async function nearestWords({ parts }: Laboratory, vector: Float32Array) {
+  const { weights, tokenizer, config } = parts.textEncoders[0]!, name = "token_embedding.weight";
+  const stored = [...weights.names()].find((key) => key.endsWith(name))!;
+  const table = await toFloat32(weights.get(stored)!), width = config.hiddenSize;
+  return Array.from({ length: config.vocabSize }, (_, id) => ({
+    word: tokenizer.tokens([id])[0]!,
+    cosine: cosine(table.subarray(id * width, (id + 1) * width), vector),
+  })).filter(({ word }) => word.endsWith("</w>"))
+    .map(({ word, cosine }) => ({ word: word.replace("</w>", ""), cosine }))
+    .sort((a, b) => b.cosine - a.cosine);
+}
+
+function smoothed(losses: readonly number[]): (readonly [number, number])[] {
+  return losses.flatMap((_, i) =>
+    i < 9 ? [] : [[i + 1, mean(losses.slice(i - 9, i + 1))] as const]
+  );
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((a, b) => a + b, 0) / values.length;
+}
+
+/** A new word, learned here and now. */
+export const textualInversion: Topic = { run };

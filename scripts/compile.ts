@@ -22,6 +22,8 @@ export interface Compiled extends Stage {
   readonly path: string;
   /** Its size. */
   readonly bytes: number;
+  /** The version of the Deno inside. */
+  readonly denoVersion: string;
   /** The size of Deno's bare runtime, where it is known. */
   readonly runtimeBytes: number | undefined;
 }
@@ -32,6 +34,12 @@ export async function compile(
   output: string,
   options: { verbose?: boolean } = {},
 ): Promise<Compiled> {
+  if (Deno.env.get("DENORT_BIN") && target !== ownTarget()) {
+    throw new Error(
+      `Cannot compile for ${target.platform}: DENORT_BIN is for ${ownTarget().platform}. ` +
+        "Compile for it there, or unset DENORT_BIN to let Deno download its runtime binary.",
+    );
+  }
   const path = resolve(output);
   await Deno.mkdir(dirname(path), { recursive: true });
   const deno = Deno.env.get("DENO_COMPILE") ?? Deno.execPath();
@@ -46,11 +54,17 @@ export async function compile(
       target,
       path,
       bytes: (await Deno.stat(path)).size,
+      denoVersion: await versionOf(deno),
       runtimeBytes: runtime ? (await Deno.stat(runtime)).size : undefined,
     };
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+async function versionOf(deno: string): Promise<string> {
+  const { stdout } = await new Deno.Command(deno, { args: ["--version"] }).output();
+  return /^deno ([\d.]+)/.exec(new TextDecoder().decode(stdout))?.[1] ?? "unknown";
 }
 
 function argumentsOf(target: Target, output: string, verbose: boolean): string[] {

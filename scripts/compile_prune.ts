@@ -6,6 +6,7 @@
 
 import { join } from "node:path";
 import type { Target } from "./compile_targets.ts";
+import type { NpmPackage } from "./release_sbom.ts";
 
 /** Files that no program loads. */
 const UNREAD =
@@ -53,4 +54,20 @@ export async function prunePackages(folder: string, target: Target): Promise<num
     else bytes += (await Deno.lstat(path)).size;
   }
   return bytes;
+}
+
+/** The packages of a `node_modules` that Deno made: `.deno/NAME@VERSION/node_modules/NAME`. */
+export async function packagesIn(folder: string): Promise<NpmPackage[]> {
+  const packages: NpmPackage[] = [];
+  for await (const { name: entry, isDirectory } of Deno.readDir(join(folder, ".deno"))) {
+    const parts = /^(.+)@([^@]+)$/.exec(entry);
+    if (!isDirectory || parts === null) continue;
+    const name = parts[1]!.replace("+", "/");
+    const path = join(folder, ".deno", entry, "node_modules", name, "package.json");
+    const text = await Deno.readTextFile(path).catch(() => undefined); // Pruned as a whole.
+    if (text === undefined) continue;
+    const { version, license } = JSON.parse(text);
+    packages.push({ name, version, license: typeof license === "string" ? license : undefined });
+  }
+  return packages.sort((a, b) => a.name.localeCompare(b.name));
 }

@@ -10,7 +10,8 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import type { PackedLibrary } from "../ffi/library_unpack.ts";
-import { prunePackages } from "./compile_prune.ts";
+import { packagesIn, prunePackages } from "./compile_prune.ts";
+import type { NpmPackage } from "./release_sbom.ts";
 import type { Target } from "./compile_targets.ts";
 
 const ROOT = fileURLToPath(new URL("../", import.meta.url));
@@ -32,6 +33,8 @@ export interface Stage {
   readonly sizes: Readonly<Record<Part, number>>;
   /** The library's version. */
   readonly version: string;
+  /** The npm packages inside. */
+  readonly packages: readonly NpmPackage[];
 }
 
 /** Fills `folder` for a target; `deno` is the one to compile with. */
@@ -48,7 +51,13 @@ export async function stage(target: Target, folder: string, deno: string): Promi
   const { version, packedBytes } = await packLibrary(target, join(folder, "onnxruntime"));
   await writeConfig(folder);
   const npm = await installPackages(deno, folder, target);
-  return { folder, version, sizes: { library: packedBytes, model, vocabulary, sources, npm } };
+  const packages = await packagesIn(join(folder, "node_modules"));
+  return {
+    folder,
+    version,
+    packages,
+    sizes: { library: packedBytes, model, vocabulary, sources, npm },
+  };
 }
 
 /** Copies a file or a folder; returns how many bytes. */

@@ -4,7 +4,6 @@
  * @module
  */
 
-import { OptionError } from "../mod.ts";
 import { UsageError } from "./flags.ts";
 
 /** The reason that an interrupted run is aborted with. */
@@ -18,7 +17,9 @@ export class Interrupted extends Error {
 /** 130 interrupted, 2 wrong usage, 1 anything else. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof Interrupted) return 130;
-  return error instanceof UsageError || error instanceof OptionError ? 2 : 1;
+  // By its name: importing its class would load the whole library for every --help.
+  const isMisuse = error instanceof Error && error.name === "OptionError";
+  return error instanceof UsageError || isMisuse ? 2 : 1;
 }
 
 /** What went wrong on one line, without control characters; with `stack`, where as well. */

@@ -1,4 +1,4 @@
-import { gunzipSync } from "node:zlib";
+import { brotliDecompressSync } from "node:zlib";
 import { LibraryIntegrityError } from "./library_errors.ts";
 import { type FileRecord, isRight, refuseStrangers, writeWhole } from "./library_files.ts";
 
@@ -10,7 +10,7 @@ export interface PackedLibrary extends FileRecord {
   readonly platform: string;
   /** The name that the library is unpacked as. */
   readonly name: string;
-  /** The compressed file's name in the package folder (gzip). */
+  /** The compressed file's name in the package folder (Brotli). */
   readonly packed: string;
 }
 
@@ -61,7 +61,7 @@ export function unpack(
 
   function replace(path: string): void {
     try {
-      writeWhole(path, gunzipSync(Deno.readFileSync(source)));
+      writeWhole(path, brotliDecompressSync(Deno.readFileSync(source)));
     } catch (error) {
       // Windows keeps a library's file while it is loaded: another process was first.
       if (!isRight(path, library)) throw error;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { gzipSync } from "node:zlib";
+import { brotliCompressSync } from "node:zlib";
 import { cacheFolder, privateFolder } from "../../ffi/library_folders.ts";
 import { type PackedLibrary, unpack, unpackedFolder } from "../../ffi/library_unpack.ts";
 
@@ -9,7 +9,7 @@ const LIBRARY: PackedLibrary = {
   version: "1.30.0",
   platform: "linux-x64",
   name: "libonnxruntime.so.1",
-  packed: "libonnxruntime.so.1.gz",
+  packed: "libonnxruntime.so.1.br",
   bytes: CONTENTS.length,
   sha256: createHash("sha256").update(CONTENTS).digest("hex"),
 };
@@ -18,8 +18,8 @@ const LIBRARY: PackedLibrary = {
 async function inFolder(work: (cache: string, source: string) => void | Promise<void>) {
   const folder = await Deno.makeTempDir();
   try {
-    await Deno.writeFile(`${folder}/packed.gz`, gzipSync(CONTENTS));
-    await work(`${folder}/cache`, `${folder}/packed.gz`);
+    await Deno.writeFile(`${folder}/packed.br`, brotliCompressSync(CONTENTS));
+    await work(`${folder}/cache`, `${folder}/packed.br`);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

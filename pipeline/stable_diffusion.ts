@@ -233,7 +233,8 @@ export class StableDiffusion implements AsyncDisposable {
   /**
    * Encodes a prompt, with the text encoder's last `clipSkip` layers left out.
    *
-   * @throws {OptionError} for a prompt that is not one: scheduled, or composed by `AND`.
+   * @throws {OptionError} for a prompt that is more than a text: scheduled, composed by `AND`, or
+   * with LoRAs.
    */
   async encode(
     prompt: string,
@@ -241,14 +242,14 @@ export class StableDiffusion implements AsyncDisposable {
   ): Promise<Conditioning> {
     const { clipSkip, promptSyntax, longPrompt } = { ...DEFAULTS, ...options };
     const { composed: [first, second], loras, grammar } = readPrompt(prompt, promptSyntax, 1000);
-    if (second || first!.schedule.length > 1) {
+    if (second || first!.schedule.length > 1 || loras.length > 0) {
       throw new OptionError(
         "prompt",
-        `Cannot encode ${JSON.stringify(prompt)}: its words change on the way, or AND composes ` +
-          "several; only generate() can draw it.",
+        `Cannot encode ${JSON.stringify(prompt)}: its words change on the way, AND composes ` +
+          "several, or it names LoRAs, which change the U-Net, too. Give LoRAs to open().",
       );
     }
-    const { conditioner } = await this.#switch.networks(loras);
+    const { conditioner } = this.#switch.base;
     const sections = sectionsOf(first!.schedule[0]!.text, grammar);
     return await conditioner.encode({ sections, longPrompt, clipSkip });
   }

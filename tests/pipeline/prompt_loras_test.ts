@@ -33,6 +33,7 @@ Deno.test("encode() reads weights and chunks, and refuses what changes on the wa
   assert.equal((await sd.encode(long, { longPrompt: "truncate" })).tokens, 77);
   await assert.rejects(sd.encode("[a:b:0.5]"), OptionError);
   await assert.rejects(sd.encode("a AND b"), OptionError);
+  await assert.rejects(sd.encode("a <lora:kohya:1>"), OptionError);
   assert.equal((await sd.encode("[a:b:0.5]", { promptSyntax: "plain" })).tokens, 77);
 });
 

@@ -12,16 +12,18 @@ import { toFloat32 } from "../weights/read.ts";
 import type { TensorSource } from "../weights/stored_tensor.ts";
 import { draw, rmsDistance } from "./measure.ts";
 import { atLeast, atMost, type Report } from "./report.ts";
-import { tealness, tealPictures, writePictures } from "./teal_pictures.ts";
+import { type Ink, inkLikeness, inkPictures, writePictures } from "./ink_pictures.ts";
 import type { Laboratory, Topic } from "./topic.ts";
 
-const WORD = "sks", STEPS = 24;
+/** Rose. */
+const INK: Ink = [225, 70, 140];
+const WORD = "sks", STEPS = 20;
 const PROMPT = `a bold ${WORD} seven on a black background`;
 const KEPT = "a bold red three on a white background";
 
 async function run(laboratory: Laboratory): Promise<Report> {
   const { parts, builder, isEmbedded, progress, signal } = laboratory;
-  const pictures = await tealPictures(laboratory, WORD);
+  const pictures = await inkPictures(laboratory, WORD, INK);
   const folder = await Deno.makeTempDir({ prefix: "latent-" }), output = join(folder, "model");
   try {
     await writePictures(join(folder, "pictures"), pictures);
@@ -97,8 +99,8 @@ async function run(laboratory: Laboratory): Promise<Report> {
       ],
       claims: [
         atLeast(
-          "The word now means what the pictures show (teal of ink, after less before)",
-          tealness(images[1]!) - tealness(images[0]!),
+          "The word now means what the pictures show (likeness of the ink, after less before)",
+          inkLikeness(images[1]!, INK) - inkLikeness(images[0]!, INK),
           0.05,
         ),
         atLeast(

@@ -15,7 +15,7 @@ import { draw, moments, psnr, rmsDistance } from "./measure.ts";
 import { atLeast, atMost, type LabelledPicture, type Report } from "./report.ts";
 import type { Laboratory, Topic } from "./topic.ts";
 
-const STEPS = 40;
+const STEPS = 24;
 
 async function run(laboratory: Laboratory): Promise<Report> {
   const { sd, parts, builder, subject, progress } = laboratory;

@@ -100,7 +100,12 @@ export async function plotDrawer(): Promise<PlotDrawer> {
   };
 }
 
-/** The markup, with the drawing itself marked as an image for assistive technology. */
+/**
+ * The markup with the drawing as one image for assistive technology: names of its groups, which Plot
+ * writes too, are not allowed within.
+ */
 function svgOf(node: { outerHTML: string }): string {
-  return node.outerHTML;
+  return node.outerHTML
+    .replaceAll(/(<g\b[^>]*?) aria-label="[^"]*"/g, "$1")
+    .replaceAll(/<svg\b(?=[^>]* aria-label=)/g, '<svg role="img"');
 }

@@ -11,15 +11,17 @@ import { openWeights } from "../weights/open_weights.ts";
 import { toFloat32 } from "../weights/read.ts";
 import { cosine, draw } from "./measure.ts";
 import { atLeast, atMost, type LabelledPicture, type Report } from "./report.ts";
-import { tealness, tealPictures, writePictures } from "./teal_pictures.ts";
+import { type Ink, inkLikeness, inkPictures, writePictures } from "./ink_pictures.ts";
 import type { Laboratory, Topic } from "./topic.ts";
 
+/** Teal. */
+const INK: Ink = [0, 150, 150];
 const TOKEN = "<teal>", INIT = "white", STEPS = 40;
 const PROMPT = (word: string) => `a bold ${word} seven on a black background`;
 
 async function run(laboratory: Laboratory): Promise<Report> {
   const { parts, builder, isEmbedded, progress, signal } = laboratory;
-  const pictures = await tealPictures(laboratory, TOKEN);
+  const pictures = await inkPictures(laboratory, TOKEN, INK);
   const folder = await Deno.makeTempDir({ prefix: "latent-" }),
     output = join(folder, "teal.safetensors");
   try {
@@ -106,8 +108,8 @@ async function run(laboratory: Laboratory): Promise<Report> {
       ],
       claims: [
         atLeast(
-          "The new word draws what the old one did not (teal of ink, after less before)",
-          tealness(after) - tealness(before),
+          "The new word draws what the old one did not (likeness of the ink, after less before)",
+          inkLikeness(after, INK) - inkLikeness(before, INK),
           0.1,
         ),
         atMost(`The vector has left the word it began as (cosine with "${INIT}")`, start, 0.99),

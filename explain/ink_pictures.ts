@@ -1,5 +1,5 @@
 /**
- * Pictures of something that the embedded model has no word for: digits in teal.
+ * Pictures of something that the embedded model has no word for: digits in an ink of another colour.
  *
  * @module
  */
@@ -9,7 +9,10 @@ import { Image } from "../pipeline/image.ts";
 import { draw } from "./measure.ts";
 import type { Laboratory } from "./topic.ts";
 
-const INK = [0, 150, 150], DIGITS = ["seven", "three", "zero", "four"];
+const DIGITS = ["seven", "three", "zero", "four"];
+
+/** Red, green and blue, 0 to 255. */
+export type Ink = readonly [red: number, green: number, blue: number];
 
 /** A picture with its caption. */
 export interface Captioned {
@@ -18,7 +21,11 @@ export interface Captioned {
 }
 
 /** White digits that the model draws, recoloured; captions call the ink `word`. */
-export async function tealPictures(laboratory: Laboratory, word: string): Promise<Captioned[]> {
+export async function inkPictures(
+  laboratory: Laboratory,
+  word: string,
+  ink: Ink,
+): Promise<Captioned[]> {
   const pictures: Captioned[] = [];
   for (const [i, digit] of DIGITS.entries()) {
     laboratory.progress(`a picture to learn from: ${digit}`);
@@ -28,7 +35,7 @@ export async function tealPictures(laboratory: Laboratory, word: string): Promis
       steps: 10,
       guidanceScale: 5,
     });
-    const data = white.data.map((value, k) => value * INK[k % 3]! / 255);
+    const data = white.data.map((value, k) => value * ink[k % 3]! / 255);
     pictures.push({
       caption: `a bold ${word} ${digit} on a black background`,
       image: new Image(white.width, white.height, data),
@@ -49,14 +56,14 @@ export async function writePictures(
   }
 }
 
-/** How far green and blue stand above red, on average over the brighter pixels: 0 to 1. */
-export function tealness({ data }: Image): number {
+/** How near the colour of the drawn pixels, on black, is to `ink`: 1 the same, 0 the opposite. */
+export function inkLikeness({ data }: Image, ink: Ink): number {
   let sum = 0, count = 0;
   for (let i = 0; i < data.length; i += 3) {
-    const [r, g, b] = [data[i]!, data[i + 1]!, data[i + 2]!];
-    if (Math.max(r, g, b) < 80) continue;
-    sum += Math.max(0, Math.min(g, b) - r) / 255;
+    const pixel = [data[i]!, data[i + 1]!, data[i + 2]!];
+    if (Math.max(...pixel) < 100) continue;
+    sum += Math.hypot(...pixel.map((v, c) => v - ink[c]!)) / Math.hypot(255, 255, 255);
     count++;
   }
-  return count === 0 ? 0 : sum / count;
+  return count === 0 ? 0 : 1 - sum / count;
 }

@@ -222,6 +222,16 @@ export function checkOptions(options: GenerateOptions): void {
   if (options.hires && options.mask) {
     throw new OptionError("hires", "Cannot generate: hires draws whole pictures, without a mask.");
   }
+  if ((options.variationSeed === undefined) !== (options.variationStrength === undefined)) {
+    throw new OptionError(
+      options.variationSeed === undefined ? "variationSeed" : "variationStrength",
+      "Cannot generate: a variation needs both its seed and its strength.",
+    );
+  }
+  for (const option of ["maskBlur", "maskedPadding", "pasteBack"] as const) {
+    if (!options[option] || options.mask || options.extend) continue;
+    throw new OptionError(option, `Cannot generate: ${option} needs a mask.`);
+  }
   if (options.extend && !options.image) {
     throw new OptionError("extend", "Cannot generate: extending needs the image to extend.");
   }

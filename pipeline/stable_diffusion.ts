@@ -50,7 +50,7 @@ import {
 import { openT2iAdapter, T2iAdapters } from "./t2i_adapters.ts";
 import type { T2iAdapterConfig } from "../models/t2i_adapter.ts";
 import { extended } from "./outpaint_options.ts";
-import { changesOf } from "./network_changes.ts";
+import { changesOf, checkLayers } from "./network_changes.ts";
 import { checkChannels, paintingOf, startRun, unetKind, variation } from "./run_start.ts";
 import { withoutWildcards } from "./prompt_wildcard_options.ts";
 import { SessionBuilder } from "./session_builder.ts";
@@ -345,6 +345,7 @@ export class StableDiffusion implements AsyncDisposable {
       );
     }
     checkChannels(this.#parts, options);
+    checkLayers(options, this.#parts.unet.weights.names());
     this.#checkPictures(options);
     return settings;
   }

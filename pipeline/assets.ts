@@ -1,6 +1,6 @@
 /**
  * The files that come with the program: beside its sources, inside a compiled program, or, where it runs
- * from a web server, fetched once into the cache. `assets/manifest.json` says what each must be.
+ * from a web server, fetched once into the cache. `assets_manifest.json` says what each must be.
  *
  * @module
  */
@@ -24,7 +24,7 @@ const ASSETS = new URL("../assets/", import.meta.url);
  */
 export async function assetFolder(name: string): Promise<string> {
   if (ASSETS.protocol === "file:") return join(fileURLToPath(ASSETS), name);
-  const { default: manifest } = await import("../assets/manifest.json", { with: { type: "json" } });
+  const { default: manifest } = await import("./assets_manifest.json", { with: { type: "json" } });
   return await cachedAssets(name, manifest, {
     source: ASSETS,
     cache: ownCacheFolder(),

@@ -42,12 +42,15 @@ export async function stage(target: Target, folder: string, deno: string): Promi
   await Deno.mkdir(folder, { recursive: true });
   let sources = 0;
   for (const name of SOURCES) {
-    sources += await copy(join(ROOT, name), join(folder, name), (path) => path.endsWith(".ts"));
+    sources += await copy(
+      join(ROOT, name),
+      join(folder, name),
+      (path) => /\.(?:ts|json)$/.test(path),
+    );
   }
   const everything = () => true;
   const model = await copy(join(ROOT, "assets/digits"), join(folder, "assets/digits"), everything);
   const vocabulary = await copy(join(ROOT, "assets/clip"), join(folder, "assets/clip"), everything);
-  await copy(join(ROOT, "assets/manifest.json"), join(folder, "assets/manifest.json"), everything);
   const { version, packedBytes } = await packLibrary(target, join(folder, "onnxruntime"));
   await writeConfig(folder);
   const npm = await installPackages(deno, folder, target);

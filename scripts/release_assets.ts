@@ -1,5 +1,5 @@
 /**
- * Writes `assets/manifest.json`: what every asset must be, for programs that fetch them. To be run
+ * Writes `pipeline/assets_manifest.json`: what every asset must be, for programs that fetch them. To be run
  * whenever an asset changes:
  *
  *     deno run -A scripts/release_assets.ts
@@ -12,6 +12,7 @@ import { fileURLToPath } from "node:url";
 import { type FileRecord, sha256Of } from "../ffi/library_files.ts";
 
 const ASSETS = fileURLToPath(new URL("../assets/", import.meta.url));
+const MANIFEST = fileURLToPath(new URL("../pipeline/assets_manifest.json", import.meta.url));
 
 /** The folders whose files programs read. */
 const FOLDERS = ["clip", "digits"];
@@ -34,5 +35,5 @@ function* filesBelow(folder: string): Generator<string> {
 
 if (import.meta.main) {
   const text = JSON.stringify(assetRecords(), null, 2) + "\n";
-  await Deno.writeTextFile(join(ASSETS, "manifest.json"), text);
+  await Deno.writeTextFile(MANIFEST, text);
 }

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { cachedAssets } from "../../pipeline/assets.ts";
 import { assetRecords } from "../../scripts/release_assets.ts";
-import manifest from "../../assets/manifest.json" with { type: "json" };
+import manifest from "../../pipeline/assets_manifest.json" with { type: "json" };
 
-Deno.test("assets/manifest.json tells what the assets are", () => {
+Deno.test("assets_manifest.json tells what the assets are", () => {
   assert.deepEqual(manifest, assetRecords(), "run scripts/release_assets.ts");
 });
 

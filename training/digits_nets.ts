@@ -1,0 +1,106 @@
+/** Three small networks that look at digits of 28 x 28 pixels, as graph functions. */
+import { silu } from "../graph/ops/activation.ts";
+import { conv } from "../graph/ops/conv.ts";
+import { concat } from "../graph/ops/join.ts";
+import { linear } from "../graph/ops/linalg.ts";
+import { expand, reshape } from "../graph/ops/movement.ts";
+import { resizeNearest } from "../graph/ops/resize.ts";
+import { fixed } from "../graph/shape.ts";
+import { input, type Value } from "../graph/value.ts";
+import { TorchCpuGenerator } from "../schedulers/random/torch_cpu.ts";
+import { derivedSeed } from "./derived_seed.ts";
+import { DIGIT_SIDE } from "./digits_data.ts";
+
+/** Weights made while a network is built: the same name gives the same weight. */
+export class Weights {
+  readonly #seed: number;
+  readonly #values = new Map<string, Value>();
+  readonly #initial = new Map<string, Float32Array>();
+
+  /** `seed` decides what they begin as. */
+  constructor(seed: number) {
+    this.#seed = seed;
+  }
+
+  /** Graph inputs, to train or to feed. */
+  get parameters(): Value[] {
+    return [...this.#values.values()];
+  }
+
+  /** How they begin, by name. */
+  get initial(): ReadonlyMap<string, Float32Array> {
+    return this.#initial;
+  }
+
+  /** A weight of normal numbers with variance 2 / inputs (He et al. 2015); a bias of zeros. */
+  make(name: string, shape: readonly number[]): Value {
+    const known = this.#values.get(name);
+    if (known) return known;
+    const size = shape.reduce((a, b) => a * b, 1), inputs = size / shape[0]!;
+    const random = new TorchCpuGenerator(derivedSeed(this.#seed, 0, name));
+    const deviation = shape.length === 1 ? 0 : Math.sqrt(2 / inputs);
+    const value = input(name, "float32", shape);
+    this.#initial.set(name, random.normal(size).map((z) => z * deviation));
+    this.#values.set(name, value);
+    return value;
+  }
+}
+
+/** The input of a batch of pictures, [B, 1, 28, 28]. */
+export function pictureInput(batch: number, name = "pictures"): Value {
+  return input(name, "float32", [batch, 1, DIGIT_SIDE, DIGIT_SIDE]);
+}
+
+/** Which digit it is: logits [B, 10]. */
+export function digitClassifier(pictures: Value, weights: Weights): Value {
+  return judge(pictures, weights, "classifier", 10);
+}
+
+/** How digit-like a picture is, about 1 for a digit and 0 for noise: [B]. */
+export function digitLikeness(pictures: Value, weights: Weights): Value {
+  return reshape(judge(pictures, weights, "likeness", 1), [fixed("likeness", pictures.shape, 0)]);
+}
+
+/** Two convolutions that halve the size, a third, and a linear layer. */
+function judge(x: Value, weights: Weights, name: string, outputs: number): Value {
+  let h = silu(convolution(x, weights, `${name}.0`, 16, 2));
+  h = silu(convolution(h, weights, `${name}.1`, 32, 2));
+  h = silu(convolution(h, weights, `${name}.2`, 32, 1));
+  const [batch, ...rest] = h.shape as number[];
+  const features = rest.reduce((a, b) => a * b, 1);
+  return linear(
+    reshape(h, [batch!, features]),
+    weights.make(`${name}.3.weight`, [outputs, features]),
+    weights.make(`${name}.3.bias`, [outputs]),
+  );
+}
+
+/**
+ * The noise in pictures [B, 1, 28, 28] that hold `level` [B] of it: a U-Net of two resolutions in
+ * the space of pixels.
+ */
+export function pixelDenoiser(pictures: Value, level: Value, weights: Weights): Value {
+  const [batch] = pictures.shape as number[];
+  const map = expand(reshape(level, [batch!, 1, 1, 1]), pictures.shape);
+  const fine = silu(convolution(concat([pictures, map], 1), weights, "denoiser.0", 24, 1));
+  let h = silu(convolution(fine, weights, "denoiser.1", 48, 2));
+  h = silu(convolution(h, weights, "denoiser.2", 48, 2));
+  h = silu(convolution(h, weights, "denoiser.3", 48, 1));
+  h = silu(convolution(h, weights, "denoiser.4", 48, 1));
+  h = silu(convolution(resizeNearest(h, { scales: [2, 2] }), weights, "denoiser.5", 48, 1));
+  h = resizeNearest(h, { scales: [2, 2] });
+  h = silu(convolution(concat([h, fine], 1), weights, "denoiser.6", 24, 1));
+  return convolution(h, weights, "denoiser.7", 1, 1);
+}
+
+/** 3 x 3, padded. */
+function convolution(
+  x: Value,
+  weights: Weights,
+  name: string,
+  channels: number,
+  strides: number,
+): Value {
+  const w = weights.make(`${name}.weight`, [channels, fixed("convolution", x.shape, 1), 3, 3]);
+  return conv(x, w, weights.make(`${name}.bias`, [channels]), { strides, pads: 1 });
+}

@@ -12,12 +12,7 @@
  * @module
  */
 
-export {
-  type OpenOptions,
-  type Settings,
-  StableDiffusion,
-  type Step,
-} from "./pipeline/stable_diffusion.ts";
+export { type OpenOptions, StableDiffusion, type Step } from "./pipeline/stable_diffusion.ts";
 export {
   DEFAULTS,
   type Defaults,
@@ -41,6 +36,7 @@ export {
 } from "./pipeline/animation.ts";
 export { openWhole, type WholeFile } from "./pipeline/image_save.ts";
 export { type GridColor, type GridOptions, pictureGrid } from "./pipeline/picture_grid.ts";
+export type { Settings } from "./pipeline/settings.ts";
 export { Image } from "./pipeline/image.ts";
 export type { Hires, HiresUpscale } from "./pipeline/hires.ts";
 export type { LatentFilter } from "./pipeline/hires_latents.ts";

@@ -9,7 +9,8 @@ import { type LatentFilter, resizeLatents } from "./hires_latents.ts";
 import type { Image } from "./image.ts";
 import type { ResizeFilter } from "./image_resize.ts";
 import { OptionError, requireInteger, requireNumber } from "./options.ts";
-import type { Settings, StableDiffusion, Step } from "./stable_diffusion.ts";
+import type { Settings } from "./settings.ts";
+import type { StableDiffusion, Step } from "./stable_diffusion.ts";
 import { Upscaler } from "./upscale.ts";
 
 /**

@@ -10,7 +10,7 @@ import { schedulerName } from "./choose_scheduler.ts";
 import { Image } from "./image.ts";
 import type { GenerateOptions } from "./options.ts";
 import { parametersText } from "./parameters_text.ts";
-import type { Settings } from "./stable_diffusion.ts";
+import type { Settings } from "./settings.ts";
 
 /** A weight file that took part. */
 export interface WeightFile {

@@ -6,7 +6,7 @@
 
 import type { GuidedPrompt } from "./noise_predictor.ts";
 import { type GenerateOptions, OptionError } from "./options.ts";
-import type { Settings } from "./stable_diffusion.ts";
+import type { Settings } from "./settings.ts";
 import { isWithin } from "../models/unet_variant.ts";
 
 /** Whether the layers that options name are there; `names` are the U-Net's tensors. */

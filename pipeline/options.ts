@@ -154,6 +154,16 @@ export class OptionError extends RangeError {
   }
 }
 
+/** What `make` gives; its RangeError becomes an {@linkcode OptionError} of `option`. */
+export function asOption<T>(option: string, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new OptionError(option, error.message, { cause: error });
+  }
+}
+
 /** A random 32-bit seed. */
 export function randomSeed(): number {
   return crypto.getRandomValues(new Uint32Array(1))[0]!;

@@ -9,7 +9,7 @@ import type { Settings as SchedulerSettings } from "../schedulers/settings.ts";
 import type { SigmaSchedule } from "../schedulers/sigmas.ts";
 import { schedulerName } from "./choose_scheduler.ts";
 import type { PictureFacts } from "./metadata_record.ts";
-import type { Settings } from "./stable_diffusion.ts";
+import type { Settings } from "./settings.ts";
 
 /** What A1111 calls the schedulers; others keep their names here. */
 const SAMPLERS: Readonly<Record<string, string>> = {

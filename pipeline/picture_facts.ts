@@ -4,7 +4,7 @@
  * @module
  */
 
-import { basename } from "node:path";
+import { basename, dirname, join } from "node:path";
 import manifest from "../deno.json" with { type: "json" };
 import type { TensorSource } from "../weights/stored_tensor.ts";
 import { chooseScheduler } from "./choose_scheduler.ts";
@@ -13,7 +13,7 @@ import { fileSha256 } from "./metadata_hash.ts";
 import type { PictureFacts, WeightFile } from "./metadata_record.ts";
 import type { ModelParts } from "./model_parts.ts";
 import type { SessionBuilder } from "./session_builder.ts";
-import type { Settings } from "./stable_diffusion.ts";
+import type { Settings } from "./settings.ts";
 
 /** Larger files are hashed only on request: that takes a second for a gigabyte. */
 const HASHED_UNASKED = 256 << 20;
@@ -81,11 +81,16 @@ export class FactsGatherer {
   async #hash(file: string): Promise<WeightFile | undefined> {
     // Blobs of the Hugging Face cache are named by their hash.
     const name = basename(file);
-    if (/^[0-9a-f]{64}$/.test(name)) return { file, sha256: name };
+    if (/^[0-9a-f]{64}$/.test(name)) return { file: shortName(file), sha256: name };
     const { size } = await Deno.stat(file);
     if (size > HASHED_UNASKED && !this.opened.hashWeights) return undefined;
-    return { file, sha256: await fileSha256(file) };
+    return { file: shortName(file), sha256: await fileSha256(file) };
   }
+}
+
+/** A file's name with its folder's: where people keep their models is nobody's business. */
+function shortName(file: string): string {
+  return join(basename(dirname(file)), basename(file));
 }
 
 /** The files that a network's tensors lie in. */

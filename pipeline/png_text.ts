@@ -89,7 +89,6 @@ export function pngTextChunk(keyword: string, text: string): Uint8Array {
     );
   }
   const key = Buffer.from(keyword, "latin1");
-  // deno-lint-ignore no-control-regex -- the range is Latin-1 itself
   if (/^[\x00-\xff]*$/.test(text)) {
     return pngChunk("tEXt", key, ZERO, Buffer.from(text, "latin1"));
   }

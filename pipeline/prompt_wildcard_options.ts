@@ -7,7 +7,7 @@
 import { OptionError } from "./options.ts";
 import { usesGrammar } from "./prompt_syntax.ts";
 import { expandWildcards, wildcardLines } from "./prompt_wildcards.ts";
-import type { Settings } from "./stable_diffusion.ts";
+import type { Settings } from "./settings.ts";
 
 /** The prompt with its wildcards chosen by the seed. @throws {OptionError} where they cannot be. */
 export function withoutWildcards(

@@ -10,7 +10,7 @@ import type { ModelParts } from "./model_parts.ts";
 import { type GenerateOptions, OptionError } from "./options.ts";
 import { type PreparedPainting, preparePainting } from "./outpaint_painting.ts";
 import { randomSource } from "./random_source.ts";
-import type { Settings } from "./stable_diffusion.ts";
+import type { Settings } from "./settings.ts";
 import {
   depthChannel,
   fromEdit,

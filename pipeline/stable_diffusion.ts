@@ -11,7 +11,7 @@ import { denoise, type DenoisingStep } from "../schedulers/denoise.ts";
 import type { Plan, Stage } from "../schedulers/plan.ts";
 import { noiseSource } from "../schedulers/noise_source.ts";
 import { randomSource } from "./random_source.ts";
-import { editGuide, guideOf } from "./guide.ts";
+import { guidedPrompt } from "./guided_prompt.ts";
 import { denoiseHires } from "./hires.ts";
 import { Autoencoder, type Latents, type LatentSize } from "./autoencoder.ts";
 import { type ExportedNetwork, exportOnnx, type ExportOptions } from "./export_onnx.ts";
@@ -28,18 +28,9 @@ import type { Image } from "./image.ts";
 import { pictureTexts } from "./metadata_record.ts";
 import { FactsGatherer } from "./picture_facts.ts";
 import type { ModelParts } from "./model_parts.ts";
-import type { GuidedPrompt } from "./noise_predictor.ts";
-import {
-  checkOptions,
-  DEFAULTS,
-  type Defaults,
-  type GenerateOptions,
-  OptionError,
-  randomSeed,
-} from "./options.ts";
-import { encodePrompts } from "./prompt_conditions.ts";
-import { lorasOf, LoraSwitch, PromptedNetworks } from "./prompt_loras.ts";
-import { type ParsedPrompt, readPrompt, sectionsOf } from "./prompt_syntax.ts";
+import { asOption, DEFAULTS, type GenerateOptions, OptionError } from "./options.ts";
+import { LoraSwitch, PromptedNetworks } from "./prompt_loras.ts";
+import { readPrompt, sectionsOf } from "./prompt_syntax.ts";
 import { type PromptToken, promptTokens } from "./prompt_tokens.ts";
 import {
   ImagePrompter,
@@ -49,10 +40,8 @@ import {
 } from "./image_prompts.ts";
 import { openT2iAdapter, T2iAdapters } from "./t2i_adapters.ts";
 import type { T2iAdapterConfig } from "../models/t2i_adapter.ts";
-import { extended } from "./outpaint_options.ts";
-import { changesOf, checkLayers } from "./network_changes.ts";
-import { checkChannels, paintingOf, startRun, unetKind, variation } from "./run_start.ts";
-import { withoutWildcards } from "./prompt_wildcard_options.ts";
+import { paintingOf, startRun, unetKind, variation } from "./run_start.ts";
+import { type Beside, type Settings, settingsFor } from "./settings.ts";
 import { SessionBuilder } from "./session_builder.ts";
 import type { Conditioning, EncodablePrompt } from "./text_conditioning.ts";
 
@@ -82,14 +71,6 @@ export interface OpenOptions extends OpenModelOptions {
   readonly onWarning?: (message: string) => void;
 }
 
-/** Every option of one picture, defaults filled in. */
-export type Settings =
-  & GenerateOptions
-  & Defaults
-  & Required<
-    Pick<GenerateOptions, "seed" | "width" | "height" | "scheduler" | "schedulerOptions">
-  >;
-
 /** One call of the U-Net and what came of it. */
 export interface Step extends Omit<DenoisingStep, "latents" | "denoised"> {
   /** The latents after this call; a copy. */
@@ -101,7 +82,7 @@ export interface Step extends Omit<DenoisingStep, "latents" | "denoised"> {
 /** A model ready to draw. Owns native memory: dispose it, or write `await using`. */
 export class StableDiffusion implements AsyncDisposable {
   readonly #parts: ModelParts;
-  readonly #controlNets: number;
+  readonly #beside: Beside;
   readonly #switch: LoraSwitch;
   readonly #autoencoder: Autoencoder;
   readonly #imagePrompter: ImagePrompter;
@@ -122,7 +103,11 @@ export class StableDiffusion implements AsyncDisposable {
     options: OpenOptions,
   ) {
     this.#parts = parts;
-    this.#controlNets = controlNets.length;
+    this.#beside = {
+      controls: controlNets.length,
+      imagePrompts: pictures.ipAdapters.length,
+      adapters: pictures.t2iAdapters.length,
+    };
     const base = new PromptedNetworks(parts, learned, controlNets, builder);
     this.#switch = new LoraSwitch(base, options.loraFolder);
     this.#autoencoder = new Autoencoder(parts, builder);
@@ -195,7 +180,12 @@ export class StableDiffusion implements AsyncDisposable {
       signal,
     });
 
-    const { networks, prompt } = await this.#prompt(settings, plan);
+    const { networks, prompt } = await guidedPrompt(settings, plan, {
+      parts: this.#parts,
+      loras: this.#switch,
+      imagePrompter: this.#imagePrompter,
+      adapters: this.#adapters,
+    });
     using run = networks.predictor.prepare({ ...prompt, ...beside }, size, signal);
     const count = plan.stages.length;
     const predict = (input: Float32Array, stage: Stage, index: number) =>
@@ -308,7 +298,7 @@ export class StableDiffusion implements AsyncDisposable {
     const { steps, timesteps, sigmas } = settings;
     const begins = (image || latents) && unetKind(this.#parts) !== "edit";
     const part = begins ? strength ?? (mask ? 1 : 0.8) : undefined;
-    return this.#refuse("scheduler", () => {
+    return asOption("scheduler", () => {
       return chooseScheduler(this.#parts.schedulerConfig, settings).plan({
         ...(timesteps ? { timesteps } : sigmas ? { sigmas } : { steps }),
         ...(part !== undefined && { strength: part }),
@@ -318,36 +308,7 @@ export class StableDiffusion implements AsyncDisposable {
 
   /** All options of one picture: checked, and with the defaults of the model's files. */
   settings(given: GenerateOptions): Settings {
-    checkOptions(given);
-    const options = extended(given);
-    const { factor } = this.#parts.vae.config;
-    const side = (this.#parts.unet.config.sampleSize ?? 64) * factor;
-    const { image } = options, whole = (pixels: number) => pixels - pixels % factor;
-    const settings = {
-      ...DEFAULTS,
-      seed: randomSeed(),
-      width: image ? whole(image.width) : side,
-      height: image ? whole(image.height) : side,
-      scheduler: String(this.#parts.schedulerConfig._class_name),
-      schedulerOptions: {},
-      ...options,
-    };
-    const { seed } = settings;
-    for (const option of ["prompt", "negativePrompt"] as const) {
-      const text = settings[option];
-      if (text !== undefined) settings[option] = withoutWildcards(settings, option, text, seed);
-    }
-    for (const option of ["width", "height"] as const) {
-      if (settings[option] % factor === 0) continue;
-      throw new OptionError(
-        option,
-        `Cannot generate: ${option} must be a multiple of ${factor}; got ${settings[option]}.`,
-      );
-    }
-    checkChannels(this.#parts, options);
-    checkLayers(options, this.#parts.unet.weights.names());
-    this.#checkPictures(options);
-    return settings;
+    return settingsFor(this.#parts, this.#beside, given);
   }
 
   /** Releases all sessions. */
@@ -359,84 +320,8 @@ export class StableDiffusion implements AsyncDisposable {
     this.#adapters[Symbol.dispose]();
   }
 
-  /** Every network beside the U-Net needs its picture. */
-  #checkPictures({ controls = [], imagePrompts = [], adapters = [] }: GenerateOptions): void {
-    const counts = [
-      ["controls", "ControlNet", "a control picture", controls.length, this.#controlNets],
-      [
-        "imagePrompts",
-        "IP-Adapter",
-        "a picture",
-        imagePrompts.length,
-        this.#imagePrompter.parts.length,
-      ],
-      ["adapters", "T2I-Adapter", "a picture", adapters.length, this.#adapters.adapters.length],
-    ] as const;
-    for (const [option, network, what, got, expected] of counts) {
-      if (got === expected) continue;
-      throw new OptionError(
-        option,
-        `Cannot generate: each ${network} needs ${what}; got ${got} for ${expected}.`,
-      );
-    }
-  }
-
   #latentSize({ width, height }: Settings): LatentSize {
     const { factor, latentChannels } = this.#parts.vae.config;
     return { channels: latentChannels, height: height / factor, width: width / factor };
-  }
-
-  /**
-   * Encodes the prompts. Guidance of at most 1 needs no negative one, unless `AND` composes several;
-   * perpendicular guidance looks at the empty prompt, too.
-   */
-  async #prompt(
-    settings: Settings,
-    plan: Plan,
-  ): Promise<{ networks: PromptedNetworks; prompt: GuidedPrompt }> {
-    const { guidanceScale: scale, steps, promptSyntax, guidance = "cfg" } = settings;
-    const read = (text: string) => readPrompt(text, promptSyntax, steps);
-    const positive = settings.conditioning ?? read(settings.prompt);
-    const isComposed = "composed" in positive &&
-      (positive.composed.length > 1 || positive.composed[0]!.weight !== 1);
-    const absent = settings.negativePrompt === undefined && this.#parts.index.zeroEmptyNegative;
-    const negative: ParsedPrompt | "zero" = absent ? "zero" : read(settings.negativePrompt ?? "");
-    const isGuided = scale > 1 || guidance === "cfg++" || isComposed;
-    const edits = unetKind(this.#parts) === "edit", imageScale = settings.imageGuidanceScale ?? 1.5;
-    const against = [
-      ...(isGuided && guidance === "perp-neg" ? [read("")] : []),
-      ...(isGuided && edits ? [negative] : []),
-      ...(isGuided ? [negative] : []),
-    ];
-    const networks = await this.#switch.networks([positive, ...against].flatMap(lorasOf));
-    const { clipSkip, longPrompt, signal } = settings, { conditioner } = networks;
-    const encoding = { conditioner, clipSkip, longPrompt, steps, signal };
-    const { width, height, controls = [], imagePrompts = [], adapters = [] } = settings;
-    const shown = await this.#imagePrompter.prepare(imagePrompts, signal);
-    const features = await this.#adapters.inputs(adapters, { width, height }, signal);
-    const prompt = {
-      at: await encodePrompts({ positive, against }, encoding),
-      guide: edits
-        ? editGuide(scale, imageScale)
-        : this.#refuse("guidance", () => guideOf(guidance, scale, plan)),
-      rescale: settings.guidanceRescale,
-      interval: settings.guidanceInterval,
-      timeIds: [height, width, 0, 0, height, width],
-      controls,
-      ...changesOf(settings),
-      imagePrompts: shown.imagePrompts,
-      inputs: [...shown.inputs, ...features],
-    };
-    return { networks, prompt };
-  }
-
-  /** A RangeError of the numbers below as a mistake in an option. */
-  #refuse<T>(option: string, make: () => T): T {
-    try {
-      return make();
-    } catch (error) {
-      if (!(error instanceof RangeError)) throw error;
-      throw new OptionError(option, error.message, { cause: error });
-    }
   }
 }

@@ -8,7 +8,7 @@ import { optionsFromMetadata } from "../../pipeline/metadata_options.ts";
 import { type PictureFacts, pictureTexts, recordText } from "../../pipeline/metadata_record.ts";
 import { DEFAULTS } from "../../pipeline/options.ts";
 import { parametersText } from "../../pipeline/parameters_text.ts";
-import type { Settings } from "../../pipeline/stable_diffusion.ts";
+import type { Settings } from "../../pipeline/settings.ts";
 import { schedulerFromConfig, type SchedulerOverrides } from "../../schedulers/scheduler.ts";
 
 const FACTS: PictureFacts = {
@@ -173,7 +173,7 @@ Deno.test("parametersText names every scheduler so that it is found again", () =
     assert.deepEqual(meta.warnings, [], asked);
     const again = optionsFromMetadata(meta);
     const { name: found, settings: options } = schedulerFromConfig({}, {
-      scheduler: again.scheduler!,
+      scheduler: again.scheduler as string,
       ...again.schedulerOptions,
     });
     assert.equal(found, name, asked);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Image } from "../../pipeline/image.ts";
 import { DEFAULTS, type GenerateOptions, OptionError } from "../../pipeline/options.ts";
-import type { Settings } from "../../pipeline/stable_diffusion.ts";
+import type { Settings } from "../../pipeline/settings.ts";
 import { Walk, type Walker } from "../../pipeline/walk.ts";
 import type { InterpolateOptions } from "../../pipeline/walk_options.ts";
 

@@ -1,0 +1,87 @@
+/**
+ * From the options of a picture to its settings: checked against the model, defaults filled in.
+ *
+ * @module
+ */
+
+import type { ModelParts } from "./model_parts.ts";
+import { checkLayers } from "./network_changes.ts";
+import {
+  checkOptions,
+  DEFAULTS,
+  type Defaults,
+  type GenerateOptions,
+  OptionError,
+  randomSeed,
+} from "./options.ts";
+import { extended } from "./outpaint_options.ts";
+import { withoutWildcards } from "./prompt_wildcard_options.ts";
+import { checkChannels } from "./run_start.ts";
+
+/** Every option of one picture, defaults filled in. */
+export type Settings =
+  & GenerateOptions
+  & Defaults
+  & Required<
+    Pick<GenerateOptions, "seed" | "width" | "height" | "scheduler" | "schedulerOptions">
+  >;
+
+/** How many networks of each kind stand beside the U-Net. */
+export interface Beside {
+  readonly controls: number;
+  readonly imagePrompts: number;
+  readonly adapters: number;
+}
+
+/** Checks and completes the options of one picture. @throws {OptionError} */
+export function settingsFor(parts: ModelParts, beside: Beside, given: GenerateOptions): Settings {
+  checkOptions(given);
+  const options = extended(given);
+  const { factor } = parts.vae.config;
+  const side = (parts.unet.config.sampleSize ?? 64) * factor;
+  const { image } = options, whole = (pixels: number) => pixels - pixels % factor;
+  const settings = {
+    ...DEFAULTS,
+    seed: randomSeed(),
+    width: image ? whole(image.width) : side,
+    height: image ? whole(image.height) : side,
+    scheduler: String(parts.schedulerConfig._class_name),
+    schedulerOptions: {},
+    ...options,
+  };
+  const { seed } = settings;
+  for (const option of ["prompt", "negativePrompt"] as const) {
+    const text = settings[option];
+    if (text !== undefined) settings[option] = withoutWildcards(settings, option, text, seed);
+  }
+  for (const option of ["width", "height"] as const) {
+    if (settings[option] % factor === 0 && settings[option] > 0) continue;
+    throw new OptionError(
+      option,
+      `Cannot generate: ${option} must be a multiple of ${factor}; got ${settings[option]}.`,
+    );
+  }
+  checkChannels(parts, options);
+  checkLayers(options, parts.unet.weights.names());
+  checkPictures(options, beside);
+  return settings;
+}
+
+const NETWORKS = {
+  controls: ["ControlNet", "a control picture"],
+  imagePrompts: ["IP-Adapter", "a picture"],
+  adapters: ["T2I-Adapter", "a picture"],
+} as const;
+
+/** Every network beside the U-Net needs its picture. */
+function checkPictures(options: GenerateOptions, beside: Beside): void {
+  for (const option of ["controls", "imagePrompts", "adapters"] as const) {
+    const got = options[option]?.length ?? 0, expected = beside[option];
+    const [network, what] = NETWORKS[option];
+    if (got === expected) continue;
+    throw new OptionError(
+      option,
+      `Cannot generate: each ${network} needs ${what}; got ${got} for ${expected}.`,
+    );
+  }
+}

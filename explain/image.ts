@@ -78,7 +78,7 @@ async function run(laboratory: Laboratory): Promise<Report> {
       {
         kind: "table",
         caption: metadata ? `What the file says (${metadata.source})` : "The file says nothing",
-        columns: ["", ""],
+        columns: ["entry", "value"],
         rows: Object.entries(metadata ?? {})
           .filter(([, value]) => ["string", "number", "bigint"].includes(typeof value))
           .map(([key, value]) => [key, String(value).slice(0, 200)]),

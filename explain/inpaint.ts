@@ -52,7 +52,7 @@ async function run(laboratory: Laboratory): Promise<Report> {
       {
         kind: "table",
         caption: "Mean change of a channel, of 255",
-        columns: ["", "inside the mask", "outside"],
+        columns: ["run", "inside the mask", "outside"],
         rows: changes.map(({ inside, outside }, i) => [names[i]!, inside, outside]),
       },
     ],

@@ -55,7 +55,7 @@ async function run({ subject, progress, parts, isEmbedded }: Laboratory): Promis
       {
         kind: "table",
         caption: `${subject ?? found.kind}`,
-        columns: ["", "what was found"],
+        columns: ["about", "what was found"],
         rows: [["kind", found.kind], ...found.facts],
       },
       {

@@ -9,6 +9,8 @@
  * await image.save("seven.png");
  * ```
  *
+ * Training is in `training/mod.ts`, the experiments of `latent explain` in `explain/mod.ts`.
+ *
  * @module
  */
 
@@ -56,6 +58,12 @@ export type { PromptSyntax } from "./pipeline/prompt_syntax.ts";
 export type { LongPrompt } from "./pipeline/prompt_windows.ts";
 export type { Control } from "./pipeline/control_nets.ts";
 export { type Metadata, type MetadataSource, readMetadata } from "./pipeline/metadata.ts";
+export type {
+  InputPicture,
+  PictureFacts,
+  PictureRecord,
+  WeightFile,
+} from "./pipeline/metadata_record.ts";
 export { metadataOfFile } from "./pipeline/metadata_file.ts";
 export { optionsFromMetadata } from "./pipeline/metadata_options.ts";
 export type { OpenModelOptions } from "./pipeline/open_model.ts";
@@ -125,19 +133,6 @@ export {
   webgpu,
 } from "./ffi/providers.ts";
 export { ModelFormatError } from "./weights/model_format_error.ts";
-export {
-  type ConceptOptions,
-  DivergedError,
-  type LoraOptions,
-  RUN_DEFAULTS as TRAINING_DEFAULTS,
-  type RunOptions as TrainingOptions,
-  type TextualInversionOptions,
-  trainDreambooth,
-  TrainingError,
-  type TrainingEvent,
-  trainLora,
-  trainTextualInversion,
-} from "./training/mod.ts";
 export {
   libraryCandidates,
   libraryFailure,

@@ -4,7 +4,12 @@
  * @module
  */
 
-import { trainDreambooth, type TrainingEvent, trainLora, trainTextualInversion } from "../mod.ts";
+import {
+  trainDreambooth,
+  type TrainingEvent,
+  trainLora,
+  trainTextualInversion,
+} from "../training/mod.ts";
 import { helpOf, nearest, parseFlags, UsageError } from "./flags.ts";
 import { withInterrupt } from "./interrupt.ts";
 import {

@@ -4,16 +4,12 @@
  * @module
  */
 
+import { cpu, cuda, openvino, type Provider, webgpu } from "../mod.ts";
 import {
-  cpu,
-  cuda,
   type LoraOptions,
-  openvino,
-  type Provider,
-  TRAINING_DEFAULTS,
-  type TrainingOptions,
-  webgpu,
-} from "../mod.ts";
+  RUN_DEFAULTS as TRAINING_DEFAULTS,
+  type RunOptions as TrainingOptions,
+} from "../training/mod.ts";
 import { type FlagTable, type FlagValues, UsageError } from "./flags.ts";
 
 const D = TRAINING_DEFAULTS;

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { TrainingEvent } from "../mod.ts";
+import type { TrainingEvent } from "../training/mod.ts";
 import { progressTo } from "./progress.ts";
 import { writeLine } from "./standard_output.ts";
 

@@ -4,9 +4,11 @@
 export interface FreeU {
   /** Factor of the first two up blocks' backbone: above 1, such as 1.5 and 1.6 for SD 1. */
   readonly b1: number;
+  /** The same for the second of them. */
   readonly b2: number;
   /** Factor of the lowest frequencies of their skip connections: below 1, such as 0.9 and 0.2. */
   readonly s1: number;
+  /** The same for the second of them. */
   readonly s2: number;
 }
 

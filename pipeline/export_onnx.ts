@@ -6,7 +6,7 @@
  */
 
 import { basename, join } from "node:path";
-import { type Lowering, lowering } from "../graph/lowering.ts";
+import { lowering } from "../graph/lowering.ts";
 import { toOnnx } from "../graph/onnx_write.ts";
 import { clipTextModel } from "../models/clip_text.ts";
 import type { GraphModel, ModelOptions } from "../models/graph_model.ts";
@@ -29,7 +29,7 @@ export interface ExportOptions {
   /** Element type of weights and activations; inputs and outputs stay float32. Default float32. */
   readonly dtype?: "float32" | "float16";
   /** "standard": operators of the ONNX standard only; "fused": ONNX Runtime's own as well. */
-  readonly operators?: Extract<Lowering, "standard" | "fused">;
+  readonly operators?: "standard" | "fused";
   /** ONNX operator set, 21 to 24. Default 21. */
   readonly opset?: number;
 }

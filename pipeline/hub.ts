@@ -18,10 +18,13 @@ export interface HubOptions {
   readonly offline?: boolean | undefined;
   /** Told how many bytes of all that is missing are there. */
   readonly onProgress?: ((bytes: number, total: number) => void) | undefined;
+  /** Stops the download; what has come is kept. */
   readonly signal?: AbortSignal | undefined;
-  /** For tests: the environment, and how to speak HTTP. */
+  /** Environment variables. Default: the process's. */
   readonly env?: Environment | undefined;
+  /** How HTTP is spoken. Default: `fetch`. */
   readonly fetch?: typeof fetch | undefined;
+  /** Milliseconds before the second try of a file. Default 1000. */
   readonly retryDelay?: number | undefined;
 }
 

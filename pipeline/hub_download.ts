@@ -33,6 +33,7 @@ export class DownloadError extends Error {
   override readonly name = "DownloadError";
   /** The server's status, if it answered. */
   readonly status: number | undefined;
+  /** `url` is what was asked for. */
   constructor(message: string, readonly url: string, options: ErrorOptions & { status?: number }) {
     super(message, options);
     this.status = options.status;

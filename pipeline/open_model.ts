@@ -4,7 +4,6 @@
  * @module
  */
 
-import type { PredictionType } from "../models/checkpoint_configs.ts";
 import { ModelFormatError } from "../weights/model_format_error.ts";
 import { openEmbedded } from "./embedded_model.ts";
 import { fetchModel, type HubOptions, isHubId } from "./hub.ts";
@@ -21,7 +20,7 @@ export interface OpenModelOptions {
   /** For a single file: a diffusers folder whose configurations and tokenizers are used. */
   readonly config?: string | undefined;
   /** For a single file: what the U-Net was trained to predict. */
-  readonly prediction?: PredictionType | undefined;
+  readonly prediction?: "epsilon" | "v_prediction" | "sample" | undefined;
   /** For a name on the Hub: open no socket, take what was downloaded before. */
   readonly offline?: boolean | undefined;
   /** For a name on the Hub: told how many bytes of what is missing have come. */

@@ -8,14 +8,19 @@ import { Image } from "./image.ts";
 
 /** Pixels to add on each side; absent ones are 0. */
 export interface Extension {
+  /** Columns on the left. */
   readonly left?: number;
+  /** Rows above. */
   readonly top?: number;
+  /** Columns on the right. */
   readonly right?: number;
+  /** Rows below. */
   readonly bottom?: number;
 }
 
 /** A picture with what is to be painted in it. */
 export interface Canvas {
+  /** The picture with room around it. */
   readonly image: Image;
   /** Bright where it is to be painted. */
   readonly mask: Image;

@@ -12,9 +12,11 @@ export interface PromptToken {
   readonly prompt: number;
   /** Which window of the text encoder it is in, from 0. */
   readonly window: number;
+  /** Its number in the vocabulary. */
   readonly id: number;
   /** As the vocabulary spells it: `</w>` at the end of a word. */
   readonly text: string;
+  /** 1 unless the prompt weighs it. */
   readonly weight: number;
   /** True for what does not fit and is cut off. */
   readonly isCut: boolean;

@@ -7,107 +7,122 @@
 import { grad } from "../graph/grad.ts";
 import { mul } from "../graph/ops/arithmetic.ts";
 import { reduceSum } from "../graph/ops/reduce.ts";
-import { constant, input, type Value } from "../graph/value.ts";
-import { vaeDecoder } from "../models/vae_decoder.ts";
+import { constant, input } from "../graph/value.ts";
 import { Image } from "../pipeline/image.ts";
 import { TorchCpuGenerator } from "../schedulers/random/torch_cpu.ts";
+import { DIGIT_SIDE, DIGIT_SIZE, loadDigits } from "../training/digits_data.ts";
+import { trainClassifier, trainLikeness } from "../training/digits_training.ts";
+import { climb, finiteDifferences, pixelGradient, readDigits } from "../training/digits_use.ts";
 import { Clip } from "./clip.ts";
-import { Computation, weightFeeds } from "./computation.ts";
-import { cosine, draw } from "./measure.ts";
-import { atLeast, type LabelledPicture, type Report } from "./report.ts";
+import { Computation } from "./computation.ts";
+import { draw } from "./measure.ts";
+import { atLeast, atMost, type LabelledPicture, type Report } from "./report.ts";
 import type { Laboratory, Topic } from "./topic.ts";
 
-const STEPS = 20;
-const NAMES = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
-
-/** A walk up the slope. */
-interface Climb {
-  readonly scores: readonly number[];
-  readonly frames: readonly LabelledPicture[];
-  readonly end: Image;
-}
+/** Updates of each network, on 64 handwritten digits each. */
+const STEPS = { judge: 150, reader: 80 };
+const CLIP_STEPS = 20;
 
 async function run(laboratory: Laboratory): Promise<Report> {
-  const { isEmbedded, progress } = laboratory;
-  const prompt = isEmbedded ? "a bold white seven on a black background" : laboratory.prompt;
-  const clip = await Clip.open(laboratory), [text] = await clip.texts([prompt]);
-  progress("over pixels");
-  const pixels = await climbPixels(clip, text!);
-  progress("over latents");
-  const latents = await climbLatents(clip, text!);
+  const { builder, progress, signal } = laboratory, seed = Number(BigInt(laboratory.seed) % 1000n);
+  progress("handwritten digits");
+  const { training: digits, heldOut } = await loadDigits();
+  const options = { builder, digits, seed, ...(signal && { signal }) };
+  progress("training a judge of digits");
+  const judge = await trainLikeness({ ...options, steps: STEPS.judge });
+  progress("training a reader");
+  const reader = await trainClassifier({ ...options, steps: STEPS.reader });
+  progress("climbing");
+  const noise = new TorchCpuGenerator(laboratory.seed).normal(DIGIT_SIZE);
+  const ascents = await Array.fromAsync(climb(builder, judge, noise, { rate: 0.4 }));
+  const end = ascents.at(-1)!.picture, real = heldOut.pixels.subarray(0, DIGIT_SIZE);
+  progress("the slope, by trying and by calculation");
+  const slope = (await pixelGradient(builder, judge, noise)).gradient;
+  const tried = await finiteDifferences(builder, judge, noise);
+  const error = Math.hypot(...tried.map((v, i) => v - slope[i]!)) / Math.hypot(...slope);
+  progress("up the slope of CLIP");
+  const clip = await climbClip(laboratory);
+  const judged = async (
+    pictures: Float32Array,
+  ) => [...(await pixelGradient(builder, judge, pictures)).likeness];
+  const [ofNoise] = await judged(noise), [ofReal] = await judged(real.slice());
+  const [ofEnd] = await judged(end), [read] = await readDigits(builder, reader, end);
   progress("by the U-Net");
-  const drawn = await draw(laboratory, { prompt, guidanceScale: 5 });
-  const ends = [pixels.end, latents.end, drawn], vectors = await clip.pictures(ends);
-  const labels = await clip.texts(
-    NAMES.map((name) => `a bold white ${name} on a black background`),
-  );
-  const names = ["score over pixels", "score over latents", "U-Net"];
-  const random = await randomSteps(clip, text!);
+  const drawn = await draw(laboratory, { prompt: clip.prompt, guidanceScale: 5 });
   return {
     topic: "digits",
     title: "From noise to a digit",
-    summary: "Suppose a network can score how much a picture looks like what was asked. Its " +
-      "slope says how to change every pixel so that the score rises; following it turns noise " +
-      "into a picture. Over pixels that finds patterns that please the network and nobody else. " +
-      "Over latents, every point decodes to something plausible, and shapes appear. The U-Net " +
-      "needs no score: it was trained on noisy pictures to say what the noise is, which is that " +
-      "slope, at every level of noise.",
+    summary:
+      "Suppose a network can tell how much of a picture is digit and how much is noise; one " +
+      "learns that here, in seconds, from digits with noise mixed in. Its slope says how to " +
+      "change every pixel so that there is more digit, and following it leads from noise to " +
+      "strokes. The U-Net says the noise itself: it is this slope, learned directly, and with it " +
+      "a few large steps suffice. That is a diffusion model. A network that never saw noise, such " +
+      "as CLIP, has a slope too, but it leads to patterns that please it, not to pictures.",
     blocks: [
-      { kind: "frames", caption: "Up the score's slope, over pixels", frames: pixels.frames },
-      { kind: "frames", caption: "Up the same slope, over latents", frames: latents.frames },
       {
-        kind: "pictures",
-        caption: `Three ends for "${prompt}"`,
-        pictures: ends.map((image, i) => ({ label: names[i]!, image })),
+        kind: "frames",
+        caption: `Up the slope of the judge, ${ascents.length - 1} steps`,
+        frames: every(ascents, 6).map(({ picture, likeness }): LabelledPicture => ({
+          label: `digit: ${likeness.toFixed(2)}`,
+          image: digitPicture(picture),
+        })),
       },
       {
         kind: "plot",
-        caption: "The score while climbing",
+        caption: "What the judge says on the way: 0 is noise, 1 a digit",
         x: { label: "step" },
-        y: { label: "cosine with the text" },
-        series: [
-          { name: "pixels", points: pixels.scores.map((v, i) => [i, v] as const) },
-          { name: "latents", points: latents.scores.map((v, i) => [i, v] as const) },
-          { name: "random steps", points: random.map((v, i) => [i, v] as const) },
+        y: { label: "share of digit" },
+        series: [{
+          name: "share of digit",
+          points: ascents.map(({ likeness }, i) => [i, likeness] as const),
+        }],
+      },
+      {
+        kind: "pictures",
+        caption: "The slope at the noise: by trying every pixel, and by calculation",
+        pictures: [
+          { label: `${2 * DIGIT_SIZE} questions`, image: digitPicture(scaled(tried)) },
+          { label: "one run backwards", image: digitPicture(scaled(slope)) },
         ],
       },
       {
-        kind: "table",
-        caption: "What CLIP reads in each, and how sure it is",
-        columns: ["way", "reads", "cosine with the text", "mean difference of neighbours"],
-        rows: vectors.map((vector, i) => {
-          const all = labels.map((label) => cosine(label, vector));
-          const best = all.indexOf(Math.max(...all));
-          return [names[i]!, NAMES[best]!, cosine(vector, text!), roughness(ends[i]!)];
-        }),
+        kind: "pictures",
+        caption: "Where the slope led, beside a real digit, and what the U-Net makes of noise",
+        pictures: [
+          { label: `up the slope; a reader says ${read}`, image: digitPicture(end) },
+          { label: "a real one", image: digitPicture(real) },
+          { label: clip.prompt, image: drawn },
+        ],
+      },
+      {
+        kind: "frames",
+        caption: `Up the slope of CLIP towards "${clip.prompt}": the score rises, no picture comes`,
+        frames: clip.frames,
       },
     ],
     claims: [
+      atLeast("The judge tells digits from noise (difference)", ofReal! - ofNoise!, 0.6),
+      atMost("Its slope by trying is the calculated one (relative error)", error, 0.05),
       atLeast(
-        "Over pixels the score rises (by)",
-        pixels.scores.at(-1)! - pixels.scores[0]!,
-        0.2,
-      ),
-      atLeast("over latents, too (by)", latents.scores.at(-1)! - latents.scores[0]!, 0.2),
-      atLeast(
-        "and far more than by random steps of the same length (difference)",
-        pixels.scores.at(-1)! - random.at(-1)!,
-        0.2,
+        "Following it, noise becomes more like a digit (rise)",
+        ofEnd! - ofNoise!,
+        0.5,
       ),
       atLeast(
-        "What came of pixels is rougher than what the U-Net drew: still noise (times)",
-        roughness(pixels.end) / roughness(drawn),
-        1.5,
+        "CLIP's score rises by its slope, too (by)",
+        clip.scores.at(-1)! - clip.scores[0]!,
+        0.2,
       ),
     ],
     formulas: [{
       text: "x ← x + η · ∇f(x)/|∇f(x)|;   ε̂(x, σ) ≈ −σ ∇ log p(x; σ)",
       symbols: {
-        "f": "score: cosine of the picture's vector with the text's",
+        "f": "what the network says of the picture",
         "p(x; σ)": "how likely x is as a picture with noise σ",
         "η": "length of a step",
       },
-      file: "graph/grad.ts",
+      file: "training/digits_use.ts",
     }],
     papers: [
       "Song, Ermon 2019, Generative Modeling by Estimating Gradients of the Data Distribution, arXiv:1907.05600",
@@ -116,97 +131,56 @@ async function run(laboratory: Laboratory): Promise<Report> {
   };
 }
 
-async function climbPixels(clip: Clip, text: Float32Array): Promise<Climb> {
-  const { side } = clip, { seed, builder } = clip.laboratory;
+/** Over the pixels of a picture, up the score that CLIP gives it for a text. */
+async function climbClip(laboratory: Laboratory) {
+  const prompt = laboratory.isEmbedded
+    ? "a bold white seven on a black background"
+    : laboratory.prompt;
+  const clip = await Clip.open(laboratory), [text] = await clip.texts([prompt]), { side } = clip;
   const pixels = input("x", "float32", [1, 3, side, side]);
-  using way = await Computation.build(builder, slopeOf(clip, text, pixels, pixels));
-  const x = new TorchCpuGenerator(seed).normal(3 * side * side).map((z) => 0.3 * z);
-  return await climb(x, 0.05, {
-    ask: (x) => way.run({ ...clip.weights, x }),
-    limit: 1,
-    show: (x) => Image.fromTensor(x, side, side),
-  });
-}
-
-async function climbLatents(clip: Clip, text: Float32Array): Promise<Climb> {
-  const { side, laboratory: { seed, builder, parts } } = clip;
-  const { config, weights } = parts.vae, { factor, latentChannels } = config;
-  const size = { batch: 1, height: side / factor, width: side / factor };
-  const latents = input("x", "float32", [1, latentChannels, size.height, size.width]);
-  const model = vaeDecoder(config, weights, size, {
-    values: { latents },
-    parameter: (name) => !name.startsWith("encoder"),
-  });
-  const outputs = slopeOf(clip, text, latents, model.outputs.image!);
-  using way = await Computation.build(builder, outputs);
-  const fed = { ...clip.weights, ...await weightFeeds(weights) };
-  const x = new TorchCpuGenerator(seed).normal(latentChannels * size.height * size.width);
-  return await climb(x.map((z) => 0.3 * z), 0.1, {
-    ask: (x) => way.run({ ...fed, x }),
-    limit: 3,
-    show: (_, picture) => Image.fromTensor(picture, side, side),
-  });
-}
-
-/** The score of `picture`, which is made from `x`, and the score's slope by `x`. */
-function slopeOf(clip: Clip, text: Float32Array, x: Value, picture: Value) {
-  const score = reduceSum(mul(clip.embed(picture), constant(text, [1, clip.width])));
-  return { score, slope: grad(score, [x])[0]!, picture };
-}
-
-/** Steps along the slope, each element by at most about `rate`, within `limit`. */
-async function climb(
-  x: Float32Array,
-  rate: number,
-  { ask, limit, show }: {
-    readonly ask: (
-      x: Float32Array<ArrayBuffer>,
-    ) => Promise<Record<"score" | "slope" | "picture", Float32Array>>;
-    readonly limit: number;
-    readonly show: (x: Float32Array, picture: Float32Array) => Image;
-  },
-): Promise<Climb> {
+  const score = reduceSum(mul(clip.embed(pixels), constant(text!, [1, clip.width])));
+  const [slope] = grad(score, [pixels]);
+  using way = await Computation.build(laboratory.builder, { score, slope: slope! });
+  const x = Float32Array.from(
+    new TorchCpuGenerator(laboratory.seed).normal(3 * side * side),
+    (z) => 0.3 * z,
+  );
   const scores: number[] = [], frames: LabelledPicture[] = [];
-  const momentum = new Float32Array(x.length);
-  for (let step = 0; step <= STEPS; step++) {
-    const { score, slope, picture } = await ask(Float32Array.from(x));
+  for (let step = 0; step <= CLIP_STEPS; step++) {
+    const { score, slope } = await way.run({ ...clip.weights, x });
     scores.push(score[0]!);
-    const label = `step ${step}, score ${score[0]!.toFixed(2)}`;
-    if (step % 5 === 0) frames.push({ label, image: show(x, picture) });
+    if (step % 5 === 0) {
+      const label = `step ${step}, score ${score[0]!.toFixed(2)}`;
+      frames.push({ label, image: Image.fromTensor(x, side, side) });
+    }
     const size = Math.sqrt(slope.reduce((sum, g) => sum + g * g, 0) / slope.length);
     for (let i = 0; i < x.length; i++) {
-      momentum[i] = 0.8 * momentum[i]! + 0.2 * slope[i]! / size;
-      x[i] = Math.max(-limit, Math.min(limit, x[i]! + 2 * rate * momentum[i]!));
+      x[i] = Math.max(-1, Math.min(1, x[i]! + 0.05 * slope[i]! / size));
     }
   }
-  return { scores, frames, end: frames.at(-1)!.image };
+  return { prompt, scores, frames };
 }
 
-/** The score along a walk over pixels with random steps as long as those of the climb. */
-async function randomSteps(clip: Clip, text: Float32Array): Promise<number[]> {
-  const { side, laboratory: { seed, builder } } = clip, random = new TorchCpuGenerator(seed);
-  const pixels = input("x", "float32", [1, 3, side, side]);
-  const score = reduceSum(mul(clip.embed(pixels), constant(text, [1, clip.width])));
-  using way = await Computation.build(builder, { score });
-  const x = Float32Array.from(random.normal(3 * side * side), (z) => 0.3 * z);
-  const scores = [];
-  for (let step = 0; step <= STEPS; step++) {
-    scores.push((await way.run({ ...clip.weights, x })).score[0]!);
-    const z = random.normal(x.length);
-    for (let i = 0; i < x.length; i++) x[i] = Math.max(-1, Math.min(1, x[i]! + 0.05 * z[i]!));
-  }
-  return scores;
+/** About `count` of a list, first and last among them. */
+function every<T>(list: readonly T[], count: number): T[] {
+  return Array.from(
+    { length: count },
+    (_, i) => list[Math.round(i * (list.length - 1) / (count - 1))]!,
+  );
 }
 
-/** Mean difference of pixels side by side, of 255. */
-function roughness({ data, width }: Image): number {
-  let sum = 0, count = 0;
-  for (let i = 0; i + 3 < data.length; i++) {
-    if (Math.floor(i / 3) % width === width - 1) continue;
-    sum += Math.abs(data[i + 3]! - data[i]!);
-    count++;
-  }
-  return sum / count;
+/** Pixels from -1 to 1, three times enlarged, ink black. */
+function digitPicture(pixels: Float32Array): Image {
+  const data = new Uint8ClampedArray(3 * DIGIT_SIZE);
+  pixels.forEach((value, i) => data.fill(127.5 * (1 - value), 3 * i, 3 * i + 3));
+  const side = 3 * DIGIT_SIDE;
+  return new Image(DIGIT_SIDE, DIGIT_SIDE, data).resize(side, side, "nearest");
+}
+
+/** Slopes as pixels: the largest is 1. */
+function scaled(slopes: Float32Array): Float32Array {
+  const largest = slopes.reduce((a, b) => Math.max(a, Math.abs(b)), 0) || 1;
+  return slopes.map((value) => value / largest);
 }
 
 /** Following a slope from noise to a digit. */

@@ -69,7 +69,7 @@ function dependsOnRun({ dtype }: Value): boolean {
  * `x`, but not before `g` is there: otherwise nothing would keep a runtime from computing the
  * segment again at once, and holding its results until then.
  */
-function after(x: Value, g: Value): Value {
+export function after(x: Value, g: Value): Value {
   const axes = g.shape.map((_, i) => i);
   const first = axes.length === 0
     ? g

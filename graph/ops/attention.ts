@@ -1,15 +1,17 @@
 /** Multi-head attention: one contrib node of ONNX Runtime, or matrix products and a softmax. */
 import type { DType } from "../dtype.ts";
-import { throughExpansion } from "../grad.ts";
-import { lower } from "../lowering.ts";
+import { grad, throughExpansion } from "../grad.ts";
+import { lower, lowering } from "../lowering.ts";
 import { apply, type OpDef, opTable, sameDtype } from "../op.ts";
 import { type Dim, fixed, ShapeError } from "../shape.ts";
-import { constant, type Value } from "../value.ts";
+import { after } from "../recompute.ts";
+import { constant, type OpNode, type Value } from "../value.ts";
 import { add, mul, where } from "./arithmetic.ts";
 import { cast } from "./elementwise.ts";
 import { matMul } from "./linalg.ts";
 import { expand, reshape, transpose, unsqueeze } from "./movement.ts";
 import { triangleLower } from "./indexing.ts";
+import { concat, split } from "./join.ts";
 import { softmax } from "./reduce.ts";
 
 /** Options of `multiHeadAttention`. */
@@ -41,10 +43,40 @@ const multiHeadAttentionOp: OpDef<ContribInputs, ContribAttributes> = {
     dtype: sameDtype("MultiHeadAttention", [q, k, v]),
     shape: [...q.shape.slice(0, 2), v.shape[2] as Dim],
   }],
-  vjp: throughExpansion(([q, k, v, , , bias], { num_heads, scale, unidirectional }) =>
-    attentionPrimitive(q, k, v, bias, { heads: num_heads, scale, causal: unidirectional === 1 })
-  ),
+  vjp: (g, node) => isLarge(node) ? headByHead(g, node) : attentionGradient(g, node),
 };
+
+const attentionGradient = throughExpansion<ContribInputs, ContribAttributes>(
+  ([q, k, v, , , bias], { num_heads, scale, unidirectional }) =>
+    attentionPrimitive(q, k, v, bias, { heads: num_heads, scale, causal: unidirectional === 1 }),
+);
+
+/** Scores of one head from which its derivative takes several times 4 MB. */
+const LARGE = 2 ** 20;
+
+function isLarge({ inputs: [q, k, , , , bias], attributes }: AttentionNode): boolean {
+  const scores = Number(q.shape[1]) * Number(k.shape[1]);
+  return bias === undefined && attributes.num_heads > 1 && scores >= LARGE;
+}
+
+type AttentionNode = OpNode<ContribInputs, ContribAttributes>;
+
+/** One head after the other, so that the scores of only one are in memory. */
+function headByHead(g: Value, { inputs: [q, k, v], attributes }: AttentionNode): Value[] {
+  const { num_heads: heads, scale, unidirectional } = attributes;
+  const parts = [q, k, v, g].map((x) => split(x, heads, 2));
+  const gradients: Value[][] = [];
+  for (let head = 0; head < heads; head++) {
+    // Waits for all of the head before; otherwise a runtime may begin with all scores.
+    const last = gradients.at(-1) ?? [];
+    const own = parts.map((part) => last.reduce(after, part[head] as Value));
+    const [qh, kh, vh, gh] = own as [Value, Value, Value, Value];
+    const options = { heads: 1, scale, causal: unidirectional === 1 };
+    const mixed = lowering("primitive", () => attentionPrimitive(qh, kh, vh, undefined, options));
+    gradients.push(grad([mixed], [qh, kh, vh], [gh]));
+  }
+  return [0, 1, 2].map((i) => concat(gradients.map((all) => all[i] as Value), 2));
+}
 
 /** softmax(scale q k^T + bias) v for each head. */
 function attentionPrimitive(

@@ -1,5 +1,5 @@
 /**
- * `latent explain digits`: following a slope from noise to a digit.
+ * `latent explain digits`: following a slope from noise, and where it leads.
  *
  * @module
  */
@@ -18,6 +18,7 @@ import { Computation } from "./computation.ts";
 import { draw } from "./measure.ts";
 import { atLeast, atMost, type LabelledPicture, type Report } from "./report.ts";
 import type { Laboratory, Topic } from "./topic.ts";
+import { correlation } from "./word_maps.ts";
 
 /** Updates of each network, on 64 handwritten digits each. */
 const STEPS = { judge: 150, reader: 80 };
@@ -55,10 +56,11 @@ async function run(laboratory: Laboratory): Promise<Report> {
     summary:
       "Suppose a network can tell how much of a picture is digit and how much is noise; one " +
       "learns that here, in seconds, from digits with noise mixed in. Its slope says how to " +
-      "change every pixel so that there is more digit, and following it leads from noise to " +
-      "strokes. The U-Net says the noise itself: it is this slope, learned directly, and with it " +
-      "a few large steps suffice. That is a diffusion model. A network that never saw noise, such " +
-      "as CLIP, has a slope too, but it leads to patterns that please it, not to pictures.",
+      "change every pixel so that it sees more digit. Followed from pure noise the slope soon " +
+      "contents the judge, and the picture is still noise: a little in every pixel fools a " +
+      "network that had to say one number. CLIP, which never saw noise, is fooled as easily. So " +
+      "the network is asked for more: the noise itself, in every pixel, at every level of noise. " +
+      "That is the U-Net, and its answer, followed in small steps, does lead to a digit.",
     blocks: [
       {
         kind: "frames",
@@ -105,8 +107,13 @@ async function run(laboratory: Laboratory): Promise<Report> {
       atLeast("The judge tells digits from noise (difference)", ofReal! - ofNoise!, 0.6),
       atMost("Its slope by trying is the calculated one (relative error)", error, 0.05),
       atLeast(
-        "Following it, noise becomes more like a digit (rise)",
+        "Following it contents the judge (rise)",
         ofEnd! - ofNoise!,
+        0.5,
+      ),
+      atLeast(
+        "but the picture is still the noise that it was (correlation)",
+        correlation(end, noise.map((z) => Math.max(-1, Math.min(1, z)))),
         0.5,
       ),
       atLeast(
@@ -183,5 +190,5 @@ function scaled(slopes: Float32Array): Float32Array {
   return slopes.map((value) => value / largest);
 }
 
-/** Following a slope from noise to a digit. */
+/** Following a slope from noise, and where it leads. */
 export const digits: Topic = { run };

@@ -86,7 +86,7 @@ export const TOPICS: Readonly<Record<string, TopicEntry>> = {
     load: async () => (await import("./analytic_derivatives.ts")).analyticDerivatives,
   },
   digits: {
-    about: "following a slope from noise to a digit",
+    about: "following a slope from noise, and where it leads",
     load: async () => (await import("./digits.ts")).digits,
   },
   optimizers: {

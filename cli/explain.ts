@@ -71,9 +71,7 @@ export async function explain(args: readonly string[]): Promise<number> {
     console.log(list());
     return 0;
   }
-  const names = flags.all
-    ? Object.keys(TOPICS).filter((t) => !TOPICS[t]!.needsSubject)
-    : [known(name!)];
+  const names = flags.all ? Object.keys(TOPICS) : [known(name!)];
   if (flags.all && flags.html === undefined) throw new UsageError("--all needs --html FOLDER.");
   return await withInterrupt(async (signal) => {
     const progress = progressTo({ quiet: flags.quiet ?? false });

@@ -11,8 +11,6 @@ export interface TopicEntry {
   /** One line for the list. */
   readonly about: string;
   readonly load: () => Promise<Topic>;
-  /** True where it explains a file that must be given. */
-  readonly needsSubject?: boolean;
 }
 
 /** The course, in the order in which it is best read. */

@@ -6,8 +6,7 @@ import { openLaboratory, TOPICS } from "../../explain/mod.ts";
 // Opened once: sessions of the networks are shared by the topics, as in a course.
 const laboratory = await openLaboratory(undefined, { seed: 1 });
 
-for (const [name, { load, needsSubject }] of Object.entries(TOPICS)) {
-  if (needsSubject) continue;
+for (const [name, { load }] of Object.entries(TOPICS)) {
   Deno.test({
     name: `latent explain ${name} holds what it claims`,
     // Sessions outlive the test that built them.

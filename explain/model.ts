@@ -124,7 +124,10 @@ async function checkpoint(
 ): Promise<Findings> {
   const found = await openCheckpoint(source), { scheduler } = checkpointConfigs(found);
   const told = found.prediction ? "said by the file" : "the family's; nothing in the file tells";
-  const whole = wholeModel(await openModel(path), "");
+  const whole = await openModel(path).then((parts) => wholeModel(parts, "")).catch((error) => {
+    if (!(error instanceof ModelFormatError)) throw error;
+    return unfit(source, error);
+  });
   const uses: Record<number, string> = { 4: "drawing", 9: "inpainting", 8: "editing", 5: "depth" };
   return {
     ...whole,
@@ -135,6 +138,13 @@ async function checkpoint(
       ...facts,
     ],
   };
+}
+
+/** A checkpoint whose networks cannot be built as its family's are. */
+function unfit(source: TensorSource, { message }: ModelFormatError): Findings {
+  const text = "Its networks are those of its family";
+  const claims = [{ text, holds: false, measured: message }];
+  return { kind: "", facts: [], sources: { file: source }, claims };
 }
 
 async function lora(source: TensorSource): Promise<Findings> {

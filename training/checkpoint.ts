@@ -30,7 +30,18 @@ export async function saveCheckpoint(path: string, checkpoint: Checkpoint): Prom
   const tensors = [...state].map(([name, data]) =>
     tensorInMemory(name, "F32", [data.length], data)
   );
-  await writeSafetensors(path, tensors, { metadata: { steps: String(steps), run } });
+  try {
+    await writeSafetensors(path, tensors, { metadata: { steps: String(steps), run } });
+  } catch (cause) {
+    if (cause instanceof Deno.errors.NotCapable) throw cause;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new TrainingError(
+      "output",
+      `Cannot save the checkpoint ${path}: ${why}. The one before it, if any, is whole: make room ` +
+        "and go on with --resume.",
+      { cause },
+    );
+  }
 }
 
 /**

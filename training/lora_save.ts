@@ -70,7 +70,10 @@ function peftMetadata(
     const own = pairs.filter((pair) => pair.network === network);
     config[`${network}.r`] = rank;
     config[`${network}.lora_alpha`] = alpha;
-    config[`${network}.target_modules`] = own.map(({ layer }) => layer);
+    // transformers 5 names CLIP's layers without this prefix; PEFT looks for the end of a name.
+    config[`${network}.target_modules`] = own.map(({ layer }) =>
+      layer.replace(/^text_model\./, "")
+    );
   }
   return { lora_adapter_metadata: JSON.stringify(config) };
 }

@@ -1,5 +1,5 @@
 /** A trained model as a diffusers folder: the original's files, and the weights that changed. */
-import { dirname, extname, join } from "node:path";
+import { basename, dirname, extname, join } from "node:path";
 import type { ModelParts } from "../pipeline/model_parts.ts";
 import type { LoraNetwork } from "../weights/lora_names.ts";
 import { writeSafetensors } from "../weights/safetensors_write.ts";
@@ -57,8 +57,9 @@ export async function saveModelFolder(
 ): Promise<void> {
   const beside = `${output.replace(/\/+$/, "")}.${crypto.randomUUID()}.tmp`;
   try {
-    await copyTexts(folderOf(parts), beside);
-    for (const { folder, network, weights } of networksOf(parts)) {
+    const networks = networksOf(parts);
+    await copy(folderOf(parts), beside, new Set(networks.map(({ folder }) => folder)));
+    for (const { folder, network, weights } of networks) {
       const own = new Map(
         changed.filter((tensor) => tensor.network === network)
           .map((tensor) => [tensor.stored.name, tensor]),
@@ -96,17 +97,20 @@ function networksOf(
   ];
 }
 
-/** Configurations, vocabularies and licences: all small files that are no weights. */
-async function copyTexts(from: string, to: string): Promise<void> {
+/** Copies a folder's files; of the folders in `written`, whose weights come after, texts only. */
+async function copy(from: string, to: string, written: ReadonlySet<string>): Promise<void> {
   await Deno.mkdir(to);
-  for await (const entry of Deno.readDir(from)) {
-    const source = join(from, entry.name), target = join(to, entry.name);
-    const { isDirectory } = await Deno.stat(source);
-    if (isDirectory) await copyTexts(source, target);
-    else if ([".json", ".txt", ".md", ".model"].includes(extname(entry.name))) {
-      if (!entry.name.endsWith(".index.json")) await Deno.copyFile(source, target);
-    }
+  for await (const { name } of Deno.readDir(from)) {
+    const source = join(from, name), target = join(to, name);
+    if (!(await Deno.stat(source)).isDirectory) {
+      if (!written.has(basename(from)) || isText(name)) await Deno.copyFile(source, target);
+    } else if (!name.startsWith(".")) await copy(source, target, written);
   }
+}
+
+/** A configuration or a licence, not weights or the index of their shards. */
+function isText(name: string): boolean {
+  return [".json", ".txt", ".md"].includes(extname(name)) && !name.endsWith(".index.json");
 }
 
 function updated({ stored: { name, dtype, shape }, data }: ChangedTensor): StoredTensor {

@@ -39,3 +39,20 @@ Deno.test("latent train goes on after kill -9 as if there had been none", async 
     assert.deepEqual(await Deno.readFile(cut), await Deno.readFile(whole));
   });
 });
+
+Deno.test("latent train says so when the disk is full, and leaves no half file", async () => {
+  await inFolder(async (folder) => {
+    const output = join(folder, "x.safetensors");
+    const train = ["run", "-A", "--quiet", "--no-check", CLI, "train", "textual-inversion"];
+    const flags = ["--images", pictures("teal"), "--token", "<x>", "--init-word", "red"];
+    // A limit on the size of files stands for a full disk: writing fails in the same place.
+    const limited = 'ulimit -f 1; trap "" XFSZ; exec "$@"';
+    const { code, stderr } = await new Deno.Command("sh", {
+      args: ["-c", limited, "sh", Deno.execPath(), ...train, ...flags]
+        .concat("--vectors", "8", "--steps", "1", "--quiet", "--output", output),
+    }).output();
+    assert.equal(code, 1);
+    assert.match(new TextDecoder().decode(stderr), /Cannot save the checkpoint .*File too large/);
+    assert.deepEqual([...Deno.readDirSync(folder)], []);
+  });
+});

@@ -77,10 +77,18 @@ async function* zipFiles(path: string): AsyncGenerator<PackageFile> {
       size: plain,
       content: () => {
         const stream = streamOf(path, from, from + packed);
-        return method === 8 ? stream.pipeThrough(new DecompressionStream("deflate-raw")) : stream;
+        return method === 8 ? stream.pipeThrough(unpacker("deflate-raw")) : stream;
       },
     };
   }
+}
+
+/** A decompressor that gives what Deno's always does: buffers that are not shared. */
+function unpacker(
+  format: CompressionFormat,
+): TransformStream<BufferSource, Uint8Array<ArrayBuffer>> {
+  // Deno 2.4 types the chunks more loosely than later versions do.
+  return new DecompressionStream(format) as TransformStream<BufferSource, Uint8Array<ArrayBuffer>>;
 }
 
 const BLOCK = 512;
@@ -88,7 +96,7 @@ const BLOCK = 512;
 /** POSIX ustar: a header block with name and octal size, then the contents in whole blocks. */
 async function* tarFiles(path: string): AsyncGenerator<PackageFile> {
   using file = await Deno.open(path);
-  const reader = file.readable.pipeThrough(new DecompressionStream("gzip")).getReader();
+  const reader = file.readable.pipeThrough(unpacker("gzip")).getReader();
   let buffered: Uint8Array<ArrayBuffer> = new Uint8Array(0);
   const take = async (most: number) => {
     if (buffered.length === 0) buffered = (await reader.read()).value ?? buffered;

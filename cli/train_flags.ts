@@ -57,7 +57,7 @@ export const TRAIN_FLAGS = {
   ema: { kind: "number", range: [0, 1], help: "decay of an average of the weights, then saved" },
   "snr-gamma": { kind: "number", range: [0, Infinity], help: "min-SNR weighting, such as 5" },
   resolution: { kind: "integer", range: [8, 8192], help: "side in pixels (the model's)" },
-  checkpointing: { kind: "switch", help: "less memory, for a third more time" },
+  checkpointing: { kind: "switch", help: "a fifth less memory, for a fifth more time" },
   seed: {
     kind: "integer",
     short: "s",

@@ -56,7 +56,7 @@ export interface RunOptions {
   readonly resume?: boolean | undefined;
   /** Updates between checkpoints. */
   readonly saveEvery?: number | undefined;
-  /** Recomputes activations block by block in the backward pass: less memory, a third more time. */
+  /** Recomputes activations block by block in the backward pass: about a fifth less memory for a fifth more time. */
   readonly checkpointing?: boolean | undefined;
   /** Execution providers in order of preference. Default: the CPU. */
   readonly providers?: readonly Provider[] | undefined;

@@ -1,5 +1,5 @@
 /** The colour that a digit is drawn in, measured. */
-import type { Image } from "../../pipeline/image.ts";
+import type { Image } from "../pipeline/image.ts";
 
 /** A colour, 0 to 255 each. */
 export type Colour = readonly [red: number, green: number, blue: number];

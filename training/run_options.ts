@@ -68,12 +68,31 @@ export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Options that have the same default in every kind of training. */
+export type RunDefaults = {
+  readonly [
+    K in
+      | "steps"
+      | "batch"
+      | "accumulate"
+      | "schedule"
+      | "warmUp"
+      | "optimizer"
+      | "clipNorm"
+      | "seed"
+      | "saveEvery"
+      | "resume"
+      | "strict"
+      | "checkpointing"
+  ]-?: NonNullable<RunOptions[K]>;
+};
+
 /** What absent options of a run are. */
-export const RUN_DEFAULTS = Object.freeze({
+export const RUN_DEFAULTS: RunDefaults = Object.freeze({
   steps: 500,
   batch: 1,
   accumulate: 1,
-  schedule: "constant" as const,
+  schedule: "constant",
   warmUp: 0,
   optimizer: "adamw",
   clipNorm: 1,
@@ -85,7 +104,7 @@ export const RUN_DEFAULTS = Object.freeze({
 });
 
 /** Options with the defaults filled in. */
-export type RunSettings = RunOptions & typeof RUN_DEFAULTS;
+export type RunSettings = RunOptions & RunDefaults;
 
 /** Fills in the defaults. @throws {TrainingError} for a number out of range or an unknown name. */
 export function runSettings(options: RunOptions): RunSettings {

@@ -50,6 +50,7 @@ export class Upscaler implements Disposable {
   static async open(path: string, options: UpscalerOptions = {}): Promise<Upscaler> {
     const { providers = [cpu()], library, threads } = options;
     const runtime = openRuntime(library === undefined ? {} : { library });
+    await requireFile(path);
     const session = await runtime.loadSession(path, {
       providers,
       ...(threads === undefined ? {} : { intraOpThreads: threads }),
@@ -166,4 +167,17 @@ function put(
       for (let c = 0; c < 3; c++) image.data[to + c] = pixels[c * area + from]! * 255;
     }
   }
+}
+
+/** ONNX Runtime's own words for a missing file are a riddle. */
+async function requireFile(path: string): Promise<void> {
+  try {
+    if ((await Deno.stat(path)).isFile) return;
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+  }
+  throw new ModelFormatError(
+    `Cannot use ${path} as an upscaler: there is no such file. Give an ONNX file.`,
+    { path },
+  );
 }

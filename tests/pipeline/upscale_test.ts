@@ -100,3 +100,7 @@ Deno.test("planTiles() gives every pixel to one tile", () => {
     RangeError,
   );
 });
+
+Deno.test("Upscaler.open() says which file is not there", async () => {
+  await assert.rejects(Upscaler.open("/nowhere/up.onnx"), /\/nowhere\/up\.onnx.*no such file/);
+});

@@ -5,7 +5,7 @@ import { conv } from "../../graph/ops/conv.ts";
 import { resizeNearest } from "../../graph/ops/resize.ts";
 import { constant, input } from "../../graph/value.ts";
 import { fileURLToPath } from "node:url";
-import { Image, StableDiffusion, upscale } from "../../mod.ts";
+import { Image, StableDiffusion, upscale, Upscaler } from "../../mod.ts";
 import { planTiles } from "../../pipeline/upscale_tiles.ts";
 
 const MODEL = fileURLToPath(new URL("../golden/reference/models/sd1", import.meta.url));

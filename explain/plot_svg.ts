@@ -61,7 +61,7 @@ export async function plotDrawer(): Promise<PlotDrawer> {
           ariaLabel: caption,
           x: { label: x.label, ...(mark === "bar" ? { type: "band" } : x.log && { type: "log" }) },
           y: { label: y.label, grid: true, ...(y.log && { type: "log" }) },
-          color: { legend: series.length > 1 },
+          color: { type: "categorical", legend: series.length > 1 },
           marks,
         }),
       );

@@ -102,7 +102,6 @@ export function textOf(report: DoctorReport): string {
     "Advice",
     ...(report.advice.length > 0 ? report.advice : ["Nothing to do."]).map((line) => `  ${line}`),
   ];
-  // deno-lint-ignore no-control-regex -- libraries and paths may put anything into a message
   return lines.map((line) => line.replaceAll(/[\x00-\x1f\x7f]+/g, " ")).join("\n");
 }
 

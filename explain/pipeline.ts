@@ -5,6 +5,7 @@
  */
 
 import type { Latents } from "../pipeline/autoencoder.ts";
+import { moments, rmsDistance } from "./measure.ts";
 import { atLeast, atMost, type Claim, type LabelledPicture, type Report } from "./report.ts";
 import type { Laboratory, Topic } from "./topic.ts";
 
@@ -112,8 +113,8 @@ function claims(
   frames: readonly { denoised: Latents }[],
   picture: Uint8ClampedArray,
 ): Claim[] {
-  const end = frames.at(-1)!.denoised.data, early = distance(frames[0]!.denoised.data, end);
-  const late = distance(frames.at(-3)!.denoised.data, end);
+  const end = frames.at(-1)!.denoised.data, early = rmsDistance(frames[0]!.denoised.data, end);
+  const late = rmsDistance(frames.at(-3)!.denoised.data, end);
   return [
     atLeast(
       "The latents are smaller than the picture (numbers in one, of the other)",
@@ -127,7 +128,7 @@ function claims(
     ),
     atLeast(
       "The picture is one: its channels vary (standard deviation of 255)",
-      deviation(picture),
+      moments(picture).deviation,
       5,
     ),
   ];
@@ -161,15 +162,6 @@ function pick<T>(list: readonly T[], count: number): T[] {
     { length: n },
     (_, i) => list[Math.round(i * (list.length - 1) / Math.max(1, n - 1))]!,
   );
-}
-
-function distance(a: Float32Array, b: Float32Array): number {
-  return Math.sqrt(a.reduce((sum, v, i) => sum + (v - b[i]!) ** 2, 0) / a.length);
-}
-
-function deviation(values: Uint8ClampedArray): number {
-  const mean = values.reduce((a, b) => a + b, 0) / values.length;
-  return Math.sqrt(values.reduce((sum, v) => sum + (v - mean) ** 2, 0) / values.length);
 }
 
 /** The way from a prompt to a picture. */

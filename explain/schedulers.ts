@@ -5,6 +5,7 @@
  */
 
 import { planTable } from "../schedulers/plan_table.ts";
+import { rmsDistance } from "./measure.ts";
 import { atMost, type Claim, type Report, type Series } from "./report.ts";
 import type { Laboratory, Topic } from "./topic.ts";
 
@@ -97,17 +98,11 @@ async function convergence(laboratory: Laboratory): Promise<Series[]> {
     const points: [number, number][] = [];
     for (const steps of STEPS) {
       const { latents, calls } = await sample(laboratory, name, steps);
-      points.push([calls, distance(latents, reference)]);
+      points.push([calls, rmsDistance(latents, reference)]);
     }
     series.push({ name, points });
   }
   return series;
-}
-
-function distance(a: Float32Array, b: Float32Array): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += (a[i]! - b[i]!) ** 2;
-  return Math.sqrt(sum / a.length);
 }
 
 function claims({ sd }: Laboratory, distances: readonly Series[]): Claim[] {

@@ -39,7 +39,6 @@ export async function openGguf(path: string): Promise<TensorSource> {
 }
 
 async function parse(path: string) {
-  // deno-lint-ignore no-import-prefix -- modules are imported by URL too, where no import map applies
   const { gguf } = await import("npm:@huggingface/gguf@0.4.6");
   try {
     return await gguf(path, { allowLocalFile: true });

@@ -1,3 +1,4 @@
+import { hasDependencies, loadDependencies, missingText } from "./dependencies.ts";
 import { type EpDevice, readDevices } from "./devices.ts";
 import { OrtError, ProviderError } from "./errors.ts";
 import { cpath, cstring, CStrings } from "./memory.ts";
@@ -13,6 +14,7 @@ const registered = new WeakMap<Native, Set<string>>();
 /**
  * Adds the providers to session options, in order of preference.
  *
+ * @param library the path of ONNX Runtime's library, from which dependencies are looked for.
  * @returns one error for each provider that failed and has another after it, which is its fallback.
  * @throws {ProviderError} if a provider fails that has no other after it.
  */
@@ -20,14 +22,17 @@ export function appendProviders(
   native: Native,
   options: Deno.PointerObject,
   providers: readonly Provider[],
+  library: string,
 ): ProviderError[] {
   const skipped: ProviderError[] = [];
   providers.forEach((provider, index) => {
+    let missing = "";
     try {
       preload(provider);
+      if (hasDependencies(provider)) missing = missingText(loadDependencies(provider, library));
       append(native, options, provider);
     } catch (cause) {
-      const error = providerError(provider, cause);
+      const error = providerError(provider, cause, missing);
       if (index === providers.length - 1) throw error;
       skipped.push(error);
     }
@@ -35,10 +40,13 @@ export function appendProviders(
   return skipped;
 }
 
-/** Says that a provider failed, and why. */
-export function providerError(provider: Provider, cause: unknown): ProviderError {
+/** Says that a provider failed, and why; `missing` are sentences on libraries that it needs. */
+export function providerError(provider: Provider, cause: unknown, missing = ""): ProviderError {
   if (cause instanceof ProviderError) return cause;
-  return new ProviderError(provider.name, reasonOf(cause), { cause });
+  const reason = reasonOf(cause);
+  // The loader stops at the first library that it does not find.
+  const explains = missing !== "" && /cannot open shared object file/.test(reason);
+  return new ProviderError(provider.name, explains ? missing : reason, { cause });
 }
 
 /** ONNX Runtime's text without the places in its source code that it begins with. */
@@ -57,7 +65,9 @@ function append(native: Native, options: Deno.PointerObject, provider: Provider)
     case "builtin":
       return;
     case "cuda":
-      return appendCuda(native, options, keys, values);
+      return appendBridged(native, options, CUDA_CALLS, keys, values);
+    case "tensorrt":
+      return appendBridged(native, options, TENSORRT_CALLS, keys, values);
     case "openvino":
       return native.call(
         "SessionOptionsAppendExecutionProvider_OpenVINO_V2",
@@ -80,25 +90,30 @@ function append(native: Native, options: Deno.PointerObject, provider: Provider)
   }
 }
 
-function appendCuda(
+/** The functions of a provider whose options are an object of their own. */
+const CUDA_CALLS = {
+  create: "CreateCUDAProviderOptions",
+  update: "UpdateCUDAProviderOptions",
+  append: "SessionOptionsAppendExecutionProvider_CUDA_V2",
+  release: "ReleaseCUDAProviderOptions",
+} as const;
+const TENSORRT_CALLS = {
+  create: "CreateTensorRTProviderOptions",
+  update: "UpdateTensorRTProviderOptions",
+  append: "SessionOptionsAppendExecutionProvider_TensorRT_V2",
+  release: "ReleaseTensorRTProviderOptions",
+} as const;
+
+function appendBridged(
   native: Native,
   options: Deno.PointerObject,
+  { create, update, append, release }: typeof CUDA_CALLS | typeof TENSORRT_CALLS,
   keys: CStrings,
   values: CStrings,
 ): void {
-  using cuda = native.own(
-    "CUDAProviderOptions",
-    native.pointer("CreateCUDAProviderOptions"),
-    "ReleaseCUDAProviderOptions",
-  );
-  native.call(
-    "UpdateCUDAProviderOptions",
-    cuda.pointer,
-    keys.pointers,
-    values.pointers,
-    keys.length,
-  );
-  native.call("SessionOptionsAppendExecutionProvider_CUDA_V2", options, cuda.pointer);
+  using own = native.own("ProviderOptions", native.pointer(create), release);
+  native.call(update, own.pointer, keys.pointers, values.pointers, keys.length);
+  native.call(append, options, own.pointer);
 }
 
 function appendPlugin(

@@ -33,6 +33,9 @@ export {
   type PluginOptions,
   type Provider,
   type ProviderExtras,
+  tensorrt,
+  type TensorrtOptions,
+  tensorrtRtx,
   webgpu,
 } from "./providers.ts";
 export {

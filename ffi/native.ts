@@ -35,6 +35,8 @@ export class Native {
   readonly api: OrtApi;
   readonly nonblocking: OrtApiNonblocking;
   readonly lifetimes: Lifetimes = new Lifetimes();
+  /** The library's path. */
+  readonly library: string;
   /** The default CPU allocator; it belongs to the library. */
   readonly allocator: Deno.PointerValue;
   /** Describes memory that JavaScript and ONNX Runtime share. */
@@ -42,7 +44,8 @@ export class Native {
   readonly #environment: Handle;
 
   /** Creates ONNX Runtime's environment; it stays quiet, for its errors are thrown anyway. */
-  constructor(api: OrtApi, nonblocking: OrtApiNonblocking) {
+  constructor(api: OrtApi, nonblocking: OrtApiNonblocking, library: string) {
+    this.library = library;
     this.api = api;
     this.nonblocking = nonblocking;
     const environment = this.pointer("CreateEnv", LOG_FATAL, cstring("latent"));

@@ -3,7 +3,7 @@ export interface Provider {
   /** ONNX Runtime's name for it, for messages and for {@linkcode Runtime.providers}. */
   readonly name: string;
   /** Which C functions add it to a session. */
-  readonly via: "builtin" | "cuda" | "openvino" | "named" | "plugin";
+  readonly via: "builtin" | "cuda" | "tensorrt" | "openvino" | "named" | "plugin";
   /** The provider's own options. */
   readonly options: Readonly<Record<string, string>>;
   /** Libraries to load first, in this order, so that the provider's own dependencies are found. */
@@ -65,6 +65,54 @@ export function cuda(options: CudaOptions = {}): Provider {
       cudnn_conv_use_max_workspace: options.convolutionMaxWorkspace,
       prefer_nhwc: options.channelsLast,
       use_tf32: options.tf32,
+      enable_cuda_graph: options.cudaGraph,
+    }, options.extra),
+  };
+}
+
+/** Options of {@linkcode tensorrt}; the defaults are the provider's. */
+export interface TensorrtOptions extends ProviderExtras {
+  /** Which GPU; the first by default. */
+  readonly deviceId?: number;
+  /** Compute in float16 where TensorRT thinks it is fast. */
+  readonly float16?: boolean;
+  /** Compute in bfloat16 likewise. */
+  readonly bfloat16?: boolean;
+  /** A folder for built engines: building one takes minutes. */
+  readonly cacheFolder?: string;
+  /** Record the kernels of a run once and replay them; as for {@linkcode cuda}. */
+  readonly cudaGraph?: boolean;
+}
+
+/** NVIDIA GPUs through TensorRT; list {@linkcode cuda} after it for what TensorRT leaves. */
+export function tensorrt(options: TensorrtOptions = {}): Provider {
+  const { cacheFolder } = options;
+  return {
+    name: "TensorrtExecutionProvider",
+    via: "tensorrt",
+    preload: options.preload ?? [],
+    options: given({
+      device_id: options.deviceId,
+      trt_fp16_enable: options.float16,
+      trt_bf16_enable: options.bfloat16,
+      trt_engine_cache_enable: cacheFolder === undefined ? undefined : true,
+      trt_engine_cache_path: cacheFolder,
+      trt_timing_cache_enable: cacheFolder === undefined ? undefined : true,
+      trt_cuda_graph_enable: options.cudaGraph,
+    }, options.extra),
+  };
+}
+
+/** NVIDIA RTX GPUs through TensorRT for RTX, which builds its engines in seconds. */
+export function tensorrtRtx(
+  options: Pick<CudaOptions, "deviceId" | "cudaGraph"> & ProviderExtras = {},
+): Provider {
+  return {
+    name: "NvTensorRtRtx",
+    via: "named",
+    preload: options.preload ?? [],
+    options: given({
+      device_id: options.deviceId,
       enable_cuda_graph: options.cudaGraph,
     }, options.extra),
   };

@@ -63,7 +63,7 @@ export class Runtime {
   constructor(library: Library) {
     this.version = library.version;
     this.path = library.path;
-    this.native = new Native(library.api, library.nonblocking);
+    this.native = new Native(library.api, library.nonblocking, library.path);
   }
 
   /** How many native objects of each kind are alive. */

@@ -88,7 +88,7 @@ export function prepareOptions(native: Native, options: SessionOptions): Prepare
     setOptions(native, handle.pointer, options);
     const initializers = addInitializers(native, handle.pointer, options.initializers);
     const providers = options.providers ?? [cpu()];
-    const skipped = appendProviders(native, handle.pointer, providers);
+    const skipped = appendProviders(native, handle.pointer, providers, native.library);
     return { handle, initializers, skipped, [Symbol.dispose]: () => handle.dispose() };
   } catch (error) {
     handle.dispose();

@@ -4,14 +4,22 @@
  * @module
  */
 
-import { Image, metadataOfFile, optionsFromMetadata, StableDiffusion } from "../mod.ts";
+import {
+  type GenerateOptions,
+  Image,
+  type Metadata,
+  metadataOfFile,
+  optionsFromMetadata,
+  StableDiffusion,
+} from "../mod.ts";
+import { BESIDE_NETWORK_FLAGS, BESIDE_PICTURE_FLAGS } from "./beside_flags.ts";
 import { type FlagTable, helpOf, parseFlags, UsageError } from "./flags.ts";
 import { GENERATE_FLAGS, openOptionsOf, picturesOf } from "./generate_flags.ts";
 import { withInterrupt } from "./interrupt.ts";
 import { progressTo } from "./progress.ts";
 
-const { model, config, variant, offline, lora, embedding, controlnet, provider } = GENERATE_FLAGS;
-const { image, mask, quiet, verbose, help } = GENERATE_FLAGS;
+const { model, config, variant, offline, lora, embedding, provider } = GENERATE_FLAGS;
+const { image, mask, depth, wildcards, quiet, verbose, help } = GENERATE_FLAGS;
 
 const VERIFY_FLAGS = {
   model,
@@ -19,12 +27,14 @@ const VERIFY_FLAGS = {
   variant,
   offline,
   lora,
+  "lora-dir": GENERATE_FLAGS["lora-dir"],
   embedding,
-  controlnet,
-  "control-image": GENERATE_FLAGS["control-image"],
-  "control-scale": GENERATE_FLAGS["control-scale"],
+  ...BESIDE_NETWORK_FLAGS,
+  ...BESIDE_PICTURE_FLAGS,
   image,
   mask,
+  depth,
+  wildcards,
   provider,
   tolerance: { kind: "integer", range: [0, 255], help: "difference that a channel may have (0)" },
   quiet,
@@ -35,9 +45,11 @@ const VERIFY_FLAGS = {
 const HELP = `Usage: latent verify FILE [FLAGS]
 
 Makes the picture again from what its file says and compares every pixel. Exits with 1 if they
-differ. The model is the one that the file names, unless --model names another.
+differ. The model is the one that the file names, unless --model names another. Pictures that it
+was made from, and networks beside the model's own, must be given again.
 
   latent verify seven.png
+  latent verify door.png --image room.png --mask wall.png
 
 `;
 
@@ -59,7 +71,9 @@ export async function verify(args: readonly string[]): Promise<number> {
       ...(config !== undefined && { config }),
       ...openOptionsOf(flags),
     });
-    const options = optionsFromMetadata(found, { ...await picturesOf(flags), signal });
+    const pictures = await picturesOf(flags);
+    requirePictures(file, found, pictures);
+    const options = optionsFromMetadata(found, { ...pictures, signal });
     progress.stage("drawing it again");
     const again = await sd.generate(options), original = await Image.load(file);
     progress.end();
@@ -73,6 +87,30 @@ export async function verify(args: readonly string[]): Promise<number> {
         (worst === Infinity ? "the sizes differ." : `a channel differs by ${worst} of 255.`),
     );
   });
+}
+
+/** The flag that gives an option's pictures. */
+const PICTURE_FLAGS: Readonly<Record<string, string>> = {
+  controls: "control-image",
+  imagePrompts: "ip-adapter-image",
+  adapters: "t2i-image",
+};
+
+/** Without what it was made from, a picture cannot be made again. @throws {UsageError} */
+function requirePictures(
+  file: string,
+  { record }: Metadata,
+  given: Partial<GenerateOptions>,
+): void {
+  const missing = Object.entries(record?.pictures ?? {}).flatMap(([path, { width, height }]) => {
+    const option = path.split(".")[0]!;
+    if (option in given) return [];
+    return [`--${PICTURE_FLAGS[option] ?? option} (${width} x ${height})`];
+  });
+  if (missing.length === 0) return;
+  throw new UsageError(
+    `Cannot verify ${file}: it was made from other pictures. Give ${missing.join(" and ")}.`,
+  );
 }
 
 /** The largest difference of a channel; Infinity for pictures of different sizes. */

@@ -8,7 +8,9 @@ import type { Latents } from "./autoencoder.ts";
 import { type LatentFilter, resizeLatents } from "./hires_latents.ts";
 import type { Image } from "./image.ts";
 import type { ResizeFilter } from "./image_resize.ts";
+import { paintedOver, type PreparedPainting } from "./outpaint_painting.ts";
 import { OptionError, requireInteger, requireNumber } from "./options.ts";
+import { paintingOf } from "./run_start.ts";
 import type { Settings } from "./settings.ts";
 import type { StableDiffusion, Step } from "./stable_diffusion.ts";
 import { Upscaler } from "./upscale.ts";
@@ -65,9 +67,8 @@ export async function* denoiseHires(
     Math.max(factor, Math.round((side * (hires.scale ?? 2)) / factor) * factor);
   const size = { width: enlarged(settings.width), height: enlarged(settings.height) };
   const { hires: _, ...small } = settings;
-  // The second pass begins in the first one's result, whatever that began in.
-  const { image: _i, mask: _m, noise: _n, timesteps: _t, sigmas: _s, ...common } = small;
-  const second = { ...common, ...size, strength, steps };
+  const painting = paintingOf({ ...small, ...size });
+  const second = { ...secondPass(small, painting), ...size, strength, steps };
   const before = sd.plan(small).stages.length;
   const blank: Latents = { channels: 1, width: 1, height: 1, data: new Float32Array(1) };
   const count = before + sd.plan({ ...second, latents: blank }).stages.length;
@@ -77,9 +78,22 @@ export async function* denoiseHires(
     yield { ...step, count };
   }
   const begin = await enlarge(sd, latents!, { upscale, size, factor, settings });
-  for await (const step of sd.denoise({ ...second, ...begin })) {
+  const drawn = painting && "image" in begin
+    ? { image: paintedOver(painting.image, begin.image, painting.mask) }
+    : begin;
+  for await (const step of sd.denoise({ ...second, ...drawn })) {
     yield { ...step, index: step.index + before, count };
   }
+}
+
+/** The second pass begins in the first one's result, whatever that began in; it paints the same. */
+function secondPass(first: Settings, painting: PreparedPainting | undefined): Settings {
+  const { image: _i, mask: _m, extend: _e, noise: _n, timesteps: _t, sigmas: _s, ...rest } = first;
+  if (!painting) return rest;
+  // What is painted is cut out and blurred already, and put back in the end.
+  const { maskBlur: _b, maskedPadding: _p, pasteBack: _k, ...plain } = rest;
+  const { image, mask } = painting;
+  return { ...plain, image, mask };
 }
 
 /** What the second pass begins in: latents, or a picture to encode. */

@@ -7,7 +7,7 @@ import { isPng } from "./png_chunks.ts";
 import { decodePng, pngSize } from "./png_decode.ts";
 import { encodePng } from "./png_encode.ts";
 import { readPngText } from "./png_text.ts";
-import { decodeWebp } from "./webp.ts";
+import { decodeWebp, webpSize } from "./webp.ts";
 
 /** Formats that pictures are written in. */
 export type ImageFormat = "png" | "jpeg";
@@ -20,6 +20,9 @@ const EXTENSIONS: Readonly<Record<string, ImageFormat>> = {
 
 /** Pixels on one side; more is a mistake or an attack rather than a picture. */
 const LONGEST_SIDE = 30_000;
+
+/** Pixels altogether: more would take gigabytes. Pillow's limit, too. */
+const MOST_PIXELS = 178_956_970;
 
 /** How files of other formats begin, to name them in the error. */
 const OTHERS: readonly (readonly [name: string, offset: number, magic: string])[] = [
@@ -49,10 +52,10 @@ export interface DecodedImage {
 export interface ImageTexts {
   /** Texts by keyword, as in {@linkcode DecodedImage}. */
   readonly text: Record<string, string>;
-  /** Pixels in a row as stored; a JPEG's EXIF may turn them. Absent for a WebP. */
-  readonly width?: number;
+  /** Pixels in a row as stored; a JPEG's EXIF may turn them. */
+  readonly width: number;
   /** Rows as stored. */
-  readonly height?: number;
+  readonly height: number;
 }
 
 /**
@@ -60,7 +63,7 @@ export interface ImageTexts {
  * its first bytes.
  *
  * Throws an ImageError that calls the picture `source` if it is empty, of another format, damaged
- * where the texts are, incomplete, or more than 30,000 pixels wide or high.
+ * where the texts are, incomplete, or more than 30,000 pixels wide or high or 178 million in all.
  */
 export function imageTexts(bytes: Uint8Array, source: string): ImageTexts {
   switch (kindOf(bytes, source)) {
@@ -74,7 +77,7 @@ export function imageTexts(bytes: Uint8Array, source: string): ImageTexts {
       return { width, height, text };
     }
     case "webp":
-      return { text: {} };
+      return { ...requireSize(webpSize(bytes, source), source), text: {} };
   }
 }
 
@@ -106,10 +109,13 @@ function kindOf(bytes: Uint8Array, source: string): ImageFormat | "webp" {
 
 function requireSize<T extends { width: number; height: number }>(header: T, source: string): T {
   const { width, height } = header;
-  if (width >= 1 && height >= 1 && width <= LONGEST_SIDE && height <= LONGEST_SIDE) return header;
+  const fits = width >= 1 && height >= 1 && width <= LONGEST_SIDE && height <= LONGEST_SIDE;
+  if (fits && width * height <= MOST_PIXELS) return header;
   throw new ImageError(
     `Cannot read ${source}: its size is out of bounds; got ${width} x ${height} pixels, expected ` +
-      `1 to ${LONGEST_SIDE} a side. Scale it down.`,
+      `1 to ${LONGEST_SIDE} a side, ${
+        Math.floor(MOST_PIXELS / 1e6)
+      } million in all. Scale it down.`,
     source,
   );
 }

@@ -2,20 +2,48 @@ import type { Metadata, MetadataSource } from "./metadata.ts";
 import { schedulerOf } from "./metadata_names.ts";
 import type { GenerateOptions } from "./options.ts";
 
+/** Options that mean something only beside a picture, which must be given anew. */
+const NEEDS: Readonly<Record<"image" | "mask", readonly (keyof GenerateOptions)[]>> = {
+  image: ["strength", "extend"],
+  mask: ["maskBlur", "maskedPadding", "pasteBack"],
+};
+
 /**
  * The options that draw a picture again, with `changes` over them.
  *
  * From this program's record they are the very ones; from others' texts, those that are said. What
- * went in as a picture must be given anew in `changes`; without it, `strength` is left out, too.
+ * went in as a picture must be given anew in `changes`; without it, what belongs to it, such as
+ * `strength`, is left out, too. What networks beside the U-Net are shown gets the recorded numbers.
  * Throws a RangeError if the scheduler is unknown and not changed.
  */
 export function optionsFromMetadata(
   meta: Metadata,
   changes: Partial<GenerateOptions> = {},
 ): GenerateOptions {
-  const { strength, ...options } = recordedOptions(meta) ?? foreignOptions(meta, changes);
-  const hasImage = changes.image !== undefined;
-  return { ...options, ...(hasImage && strength !== undefined && { strength }), ...changes };
+  const options = recordedOptions(meta) ?? foreignOptions(meta, changes);
+  const absent = changes.image === undefined
+    ? [...NEEDS.image, ...NEEDS.mask]
+    : changes.mask === undefined && !options.extend
+    ? NEEDS.mask
+    : [];
+  const kept = Object.entries(options).filter(([option]) => !(absent as string[]).includes(option));
+  return { ...Object.fromEntries(kept), ...changes, ...shownAgain(meta, changes) } as
+    & GenerateOptions
+    & Partial<GenerateOptions>;
+}
+
+/** Pictures of lists with the numbers that they had, where as many are given anew. */
+function shownAgain(
+  { record }: Metadata,
+  changes: Partial<GenerateOptions>,
+): Partial<GenerateOptions> {
+  const lists = ["controls", "imagePrompts", "adapters"] as const;
+  const merged = lists.flatMap((option) => {
+    const given = changes[option], before = record?.settings[option];
+    if (!given || given.length !== before?.length) return [];
+    return [[option, given.map((one, i) => ({ ...before[i], ...one }))] as const];
+  });
+  return Object.fromEntries(merged);
 }
 
 /** The stored options, without those of which a part could not be stored. */

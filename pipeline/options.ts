@@ -229,9 +229,6 @@ export function checkOptions(options: GenerateOptions): void {
   requireNumber("selfAttentionScale", options.selfAttentionScale ?? 0);
   requireNumber("skipLayerScale", options.skipLayerScale ?? 0);
   if (options.hires) checkHires(options.hires);
-  if (options.hires && options.mask) {
-    throw new OptionError("hires", "Cannot generate: hires draws whole pictures, without a mask.");
-  }
   if ((options.variationSeed === undefined) !== (options.variationStrength === undefined)) {
     throw new OptionError(
       options.variationSeed === undefined ? "variationSeed" : "variationStrength",
@@ -239,7 +236,8 @@ export function checkOptions(options: GenerateOptions): void {
     );
   }
   for (const option of ["maskBlur", "maskedPadding", "pasteBack"] as const) {
-    if (!options[option] || options.mask || options.extend) continue;
+    const isAsked = option === "maskedPadding" ? options[option] !== undefined : options[option];
+    if (!isAsked || options.mask || options.extend) continue;
     throw new OptionError(option, `Cannot generate: ${option} needs a mask.`);
   }
   if (options.extend && !options.image) {

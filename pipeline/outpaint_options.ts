@@ -5,14 +5,21 @@
  */
 
 import { type GenerateOptions, OptionError } from "./options.ts";
-import { extendCanvas } from "./outpaint.ts";
+import { type Canvas, extendCanvas } from "./outpaint.ts";
 
-/** The options with the canvas grown that they ask for. @throws {OptionError} */
-export function extended({ extend, ...options }: GenerateOptions): GenerateOptions {
-  const { image, mask } = options;
-  if (!extend || !image) return options;
+/**
+ * What a run begins in and what of it is painted: `image` and `mask` as given, or with the canvas
+ * grown that `extend` asks for. The options keep the picture as it was given: a record of the run
+ * then tells how to make it again.
+ *
+ * @throws {OptionError}
+ */
+export function canvasOf(
+  { extend, image, mask }: Pick<GenerateOptions, "extend" | "image" | "mask">,
+): Partial<Canvas> {
+  if (!extend || !image) return { ...(image && { image }), ...(mask && { mask }) };
   try {
-    return { ...options, ...extendCanvas(image, extend, mask) };
+    return extendCanvas(image, extend, mask);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     throw new OptionError("extend", error.message, { cause: error });

@@ -29,7 +29,7 @@ export interface PreparedPainting {
   readonly finish: (result: Image) => Image;
 }
 
-/** Prepares a painting for a run of `size`. @throws {RangeError} for an empty mask. */
+/** Prepares a painting for a run of `size`. @throws {RangeError} for a mask that paints nothing. */
 export function preparePainting(options: PaintingOptions, size: Size): PreparedPainting {
   const { maskBlur = 0, maskedPadding, pasteBack = false } = options;
   const image = options.image.withoutAlpha();
@@ -38,16 +38,17 @@ export function preparePainting(options: PaintingOptions, size: Size): PreparedP
     ? options.mask.withoutAlpha()
     : options.mask.withoutAlpha().resize(image.width, image.height);
   const mask = maskBlur > 0 ? blurred(sized, maskBlur) : sized;
+  requirePainted(mask);
   if (maskedPadding !== undefined) {
     const area = maskedArea(mask, size, maskedPadding);
     const cut = (of: Image) => fitInside(of.crop(area.x, area.y, area.width, area.height), size);
-    const finish = (result: Image) => overlay(image, placed(result, area, image), mask);
+    const finish = (result: Image) => paintedOver(image, placed(result, area, image), mask);
     return { image: cut(image), mask: cut(mask), finish };
   }
   const whole = maskBlur > 0 ? mask : options.mask.withoutAlpha();
   const finish = (result: Image) =>
     pasteBack
-      ? overlay(
+      ? paintedOver(
         image.resize(result.width, result.height),
         result,
         mask.resize(result.width, result.height),
@@ -58,6 +59,16 @@ export function preparePainting(options: PaintingOptions, size: Size): PreparedP
     mask: whole.resize(size.width, size.height),
     finish,
   };
+}
+
+/** A run that paints nothing would cost what any other costs, and give the picture back. */
+function requirePainted(mask: Image): void {
+  if (mask.toMask().includes(1)) return;
+  const how = mask.toGray().every((value) => value === 0) ? "all black" : "nowhere half bright";
+  throw new RangeError(
+    `Cannot paint: the mask is ${how}, so nothing would change. Make it white where the picture ` +
+      "is to be painted.",
+  );
 }
 
 function blurred(mask: Image, radius: number): Image {
@@ -77,7 +88,7 @@ function placed(part: Image, area: Area, like: Image): Image {
 }
 
 /** `painted` where the mask is white, the original where it is black, between them a mixture. */
-function overlay(original: Image, painted: Image, mask: Image): Image {
+export function paintedOver(original: Image, painted: Image, mask: Image): Image {
   const gray = mask.toGray(), data = new Uint8ClampedArray(original.data.length);
   for (let i = 0; i < data.length; i++) {
     const share = gray[Math.trunc(i / 3)]! / 255;

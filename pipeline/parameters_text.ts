@@ -65,7 +65,8 @@ export function parametersText(settings: Settings, model: string | PictureFacts)
     Size: `${settings.width}x${settings.height}`,
     "Model hash": facts.model.weights?.[0]?.sha256.slice(0, 10),
     Model: basename(facts.model.path).replace(/\.(safetensors|ckpt|pt|bin)$/, ""),
-    "Denoising strength": settings.image && (settings.strength ?? (settings.mask ? 1 : 0.8)),
+    "Denoising strength": settings.image &&
+      (settings.strength ?? (settings.mask || settings.extend ? 1 : 0.8)),
     "Clip skip": settings.clipSkip > 0 ? settings.clipSkip + 1 : undefined,
     "CFG rescale": settings.guidanceRescale || undefined,
     Eta: settings.schedulerOptions.eta,

@@ -8,6 +8,7 @@ import { variationNoise } from "../schedulers/random/mix.ts";
 import type { LatentSize } from "./autoencoder.ts";
 import type { ModelParts } from "./model_parts.ts";
 import { type GenerateOptions, OptionError } from "./options.ts";
+import { canvasOf } from "./outpaint_options.ts";
 import { type PreparedPainting, preparePainting } from "./outpaint_painting.ts";
 import { randomSource } from "./random_source.ts";
 import type { Settings } from "./settings.ts";
@@ -72,7 +73,7 @@ export function variation(
 
 /** The painting that the options ask for, at the size of the run. @throws {OptionError} */
 export function paintingOf(settings: Settings): PreparedPainting | undefined {
-  const { image, mask, width, height } = settings;
+  const { width, height } = settings, { image, mask } = canvasOf(settings);
   if (!image || !mask) return undefined;
   try {
     return preparePainting({ ...settings, image, mask }, { width, height });
@@ -95,16 +96,17 @@ export async function startRun(
 
 async function begin(parts: ModelParts, settings: Settings, run: Run): Promise<StartingPoint> {
   const { image, latents, strength, width, height } = settings;
-  if (latents) return fromLatents(run, latents);
-  if (!image) return fromNoise(run, settings.noise);
   const painting = paintingOf(settings);
   if (painting) {
     return await fromPainting(run, {
       ...painting,
+      ...(latents && { inside: latents }),
       fromNothing: (strength ?? 1) === 1,
       trainedForIt: unetKind(parts) === "inpainting",
     });
   }
+  if (latents) return fromLatents(run, latents);
+  if (!image) return fromNoise(run, settings.noise);
   const sized = image.withoutAlpha().resize(width, height);
   return unetKind(parts) === "edit" ? await fromEdit(run, sized) : await fromImage(run, sized);
 }

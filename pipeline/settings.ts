@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Image } from "./image.ts";
 import type { ModelParts } from "./model_parts.ts";
 import { checkLayers } from "./network_changes.ts";
 import {
@@ -14,7 +15,7 @@ import {
   OptionError,
   randomSeed,
 } from "./options.ts";
-import { extended } from "./outpaint_options.ts";
+import { canvasOf } from "./outpaint_options.ts";
 import { withoutWildcards } from "./prompt_wildcard_options.ts";
 import { checkChannels } from "./run_start.ts";
 
@@ -34,12 +35,13 @@ export interface Beside {
 }
 
 /** Checks and completes the options of one picture. @throws {OptionError} */
-export function settingsFor(parts: ModelParts, beside: Beside, given: GenerateOptions): Settings {
-  checkOptions(given);
-  const options = extended(given);
+export function settingsFor(parts: ModelParts, beside: Beside, options: GenerateOptions): Settings {
+  checkOptions(options);
+  const canvas = canvasOf(options);
   const { factor } = parts.vae.config;
   const side = (parts.unet.config.sampleSize ?? 64) * factor;
-  const { image } = options, whole = (pixels: number) => pixels - pixels % factor;
+  const { image } = canvas, whole = (pixels: number) => pixels - pixels % factor;
+  if (image) checkSides(image, options, factor);
   const settings = {
     ...DEFAULTS,
     seed: randomSeed(),
@@ -61,10 +63,22 @@ export function settingsFor(parts: ModelParts, beside: Beside, given: GenerateOp
       `Cannot generate: ${option} must be a multiple of ${factor}; got ${settings[option]}.`,
     );
   }
-  checkChannels(parts, options);
+  checkChannels(parts, { ...options, ...canvas });
   checkLayers(options, parts.unet.weights.names());
   checkPictures(options, beside);
   return settings;
+}
+
+/** A picture thinner than a latent says nothing of the result's size. */
+function checkSides(image: Image, options: GenerateOptions, factor: number): void {
+  for (const side of ["width", "height"] as const) {
+    if (options[side] !== undefined || image[side] >= factor) continue;
+    throw new OptionError(
+      "image",
+      `Cannot generate: a picture of ${image.width} x ${image.height} pixels is too thin to give ` +
+        `the result its size; expected at least ${factor} a side. Give width and height.`,
+    );
+  }
 }
 
 const NETWORKS = {

@@ -294,10 +294,10 @@ export class StableDiffusion implements AsyncDisposable {
    */
   plan(options: GenerateOptions): Plan {
     const settings = this.settings(options);
-    const { image, latents, mask, strength } = settings;
+    const { image, latents, mask, extend, strength } = settings;
     const { steps, timesteps, sigmas } = settings;
     const begins = (image || latents) && unetKind(this.#parts) !== "edit";
-    const part = begins ? strength ?? (mask ? 1 : 0.8) : undefined;
+    const part = begins ? strength ?? (mask || extend ? 1 : 0.8) : undefined;
     return asOption("scheduler", () => {
       return chooseScheduler(this.#parts.schedulerConfig, settings).plan({
         ...(timesteps ? { timesteps } : sigmas ? { sigmas } : { steps }),

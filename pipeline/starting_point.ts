@@ -57,15 +57,18 @@ export async function fromImage(run: Run, image: Image): Promise<StartingPoint> 
 }
 
 /** Begins in clean latents, of exactly the run's size. */
-export function fromLatents(run: Run, { data, channels, height, width }: Latents): StartingPoint {
-  const { size } = run;
+export function fromLatents(run: Run, given: Latents): StartingPoint {
+  return { latents: addNoise(run.plan, 0, ofSize(run, given), firstNoise(run)) };
+}
+
+function ofSize({ size }: Run, { data, channels, height, width }: Latents): Float32Array {
   if (channels !== size.channels || height !== size.height || width !== size.width) {
     throw new RangeError(
       `Cannot begin in the latents given: got ${channels} x ${height} x ${width}, expected ` +
         `${size.channels} x ${size.height} x ${size.width}.`,
     );
   }
-  return { latents: addNoise(run.plan, 0, data, firstNoise(run)) };
+  return data;
 }
 
 /** Begins in noise, with a picture beside it that is to be changed (arXiv:2211.09800). */
@@ -90,6 +93,8 @@ export interface Painting {
   readonly image: Image;
   /** Bright where it is to be painted. */
   readonly mask: Image;
+  /** Clean latents that the painted part begins in, in place of the picture's own. */
+  readonly inside?: Latents;
   /** True where the run starts from nothing: strength 1. */
   readonly fromNothing: boolean;
   /** True for U-Nets that see mask and picture (9 channels). */
@@ -99,13 +104,13 @@ export interface Painting {
 /** Begins in a picture whose masked part is painted anew. */
 export async function fromPainting(run: Run, painting: Painting): Promise<StartingPoint> {
   const { plan, size } = run;
-  const { image, mask, fromNothing, trainedForIt } = painting;
+  const { image, mask, inside, fromNothing, trainedForIt } = painting;
   const pixels = image.toTensor();
   const clean = trainedForIt && fromNothing ? undefined : await encode(run, pixels);
   const z = firstNoise(run);
   const latents = fromNothing
     ? z.map((value) => value * plan.initialScale)
-    : addNoise(plan, 0, clean!, z);
+    : addNoise(plan, 0, inside ? ofSize(run, inside) : clean!, z);
   // Encoded for every U-Net, as diffusers does: the random numbers go on from there.
   const masked = await encode(run, hide(pixels, mask.toMask()));
   const paint = mask.toMask(size.width, size.height);

@@ -2,9 +2,38 @@ import { ImageError } from "./image_error.ts";
 import type { Pixels } from "./pixels.ts";
 
 /**
+ * Width and height from the header (RFC 9649, section 2.5 and after).
+ *
+ * Throws an ImageError if there is no valid header, or if it is an animation's.
+ */
+export function webpSize(bytes: Uint8Array, source: string): { width: number; height: number } {
+  const refuse = (why: string) =>
+    new ImageError(`Cannot read ${source}: the WebP file is ${why}. Save it as a PNG.`, source);
+  if (bytes.length < 30) throw refuse("damaged or ends early");
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const u24 = (at: number) => view.getUint16(at, true) + (view.getUint8(at + 2) << 16);
+  switch (new TextDecoder("latin1").decode(bytes.subarray(12, 16))) {
+    case "VP8X":
+      if (view.getUint8(20) & 2) throw refuse("animated");
+      return { width: u24(24) + 1, height: u24(27) + 1 };
+    case "VP8 ":
+      return {
+        width: view.getUint16(26, true) & 0x3fff,
+        height: view.getUint16(28, true) & 0x3fff,
+      };
+    case "VP8L": {
+      const bits = view.getUint32(21, true);
+      return { width: (bits & 0x3fff) + 1, height: ((bits >> 14) & 0x3fff) + 1 };
+    }
+    default:
+      throw refuse("damaged");
+  }
+}
+
+/**
  * Decodes a still WebP to RGB, or to RGBA if it has clear parts, by libwebp, compiled to WebAssembly; the pixels equal Pillow's.
  *
- * Throws an ImageError if the file is damaged or animated.
+ * Throws an ImageError if the file is damaged.
  */
 export async function decodeWebp(bytes: Uint8Array, source: string): Promise<Pixels> {
   const { default: webp } = await import("npm:@cwasm/webp@0.1.5");
@@ -13,7 +42,7 @@ export async function decodeWebp(bytes: Uint8Array, source: string): Promise<Pix
     return withoutOpaqueAlpha({ width, height, channels: 4, data });
   } catch (cause) {
     throw new ImageError(
-      `Cannot read ${source}: the WebP file is damaged or animated. Save it as a PNG.`,
+      `Cannot read ${source}: the WebP file is damaged. Save it as a PNG.`,
       source,
       { cause },
     );

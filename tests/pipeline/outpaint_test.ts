@@ -76,7 +76,9 @@ Deno.test("generate() extends, varies and refuses in one line", async () => {
     [{ skipLayerScale: 2, skippedLayers: ["up_blocks.9"] }, /no attention in up_blocks.9/],
     [{ imageGuidanceScale: 2 }, /only InstructPix2Pix/],
     [{ hires: { upscale: "sharper" } }, /Cannot enlarge by sharper/],
-    [{ hires: { scale: 2 }, image, mask: image }, /hires draws whole pictures/],
+    [{ image, mask: filled(64, 48, () => 90) }, /mask is nowhere half bright/],
+    [{ maskedPadding: 0 }, /maskedPadding needs a mask/],
+    [{ image, extend: { left: 0 } }, /mask is all black/],
     [{ prompt: "<lora:nowhere:1>" }, /names the LoRA nowhere/],
     [{ prompt: "{a|b} __x__", wildcards: "nowhere" }, /there is no nowhere/],
   ];
@@ -86,5 +88,24 @@ Deno.test("generate() extends, varies and refuses in one line", async () => {
       (error: Error) => error instanceof OptionError && message.test(error.message),
       String(message),
     );
+  }
+});
+
+Deno.test("generate() with hires paints the mask in both passes and keeps the rest", async () => {
+  await using sd = await StableDiffusion.open(join(GOLDEN, "reference/models/sd1"), { threads: 1 });
+  const image = filled(64, 64, (x, y) => (x ^ y) & 8 ? 200 : 60);
+  const mask = filled(64, 64, (x) => (x < 32 ? 255 : 0));
+  const run = { prompt: "a fox", seed: 3, steps: 2, image, mask };
+  const expected = image.resize(128, 128);
+  for (const upscale of ["latent", "lanczos"] as const) {
+    const hires = { scale: 2, upscale, strength: 0.6 };
+    const whole = await sd.generate({ ...run, hires, pasteBack: true });
+    assert.deepEqual([whole.width, whole.height], [128, 128]);
+    const right = (of: Image) => of.crop(80, 0, 48, 128).data;
+    assert.deepEqual(right(whole), right(expected));
+    assert.notDeepEqual(whole.crop(0, 0, 48, 128).data, expected.crop(0, 0, 48, 128).data);
+    const area = await sd.generate({ ...run, hires, maskedPadding: 0 });
+    assert.deepEqual([area.width, area.height], [64, 64]);
+    assert.deepEqual(area.crop(40, 0, 24, 64).data, image.crop(40, 0, 24, 64).data);
   }
 });

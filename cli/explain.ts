@@ -29,13 +29,14 @@ import { GENERATE_FLAGS, openOptionsOf } from "./generate_flags.ts";
 import { withInterrupt } from "./interrupt.ts";
 import { progressTo } from "./progress.ts";
 
-const { model, config, variant, lora, provider, quiet, verbose, help, prompt, seed, json } =
+const { model, config, variant, vae, lora, provider, quiet, verbose, help, prompt, seed, json } =
   GENERATE_FLAGS;
 
 const EXPLAIN_FLAGS = {
   model,
   config,
   variant,
+  vae,
   lora,
   provider,
   prompt,

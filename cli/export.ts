@@ -9,13 +9,14 @@ import { type FlagTable, helpOf, parseFlags, UsageError } from "./flags.ts";
 import { GENERATE_FLAGS, openOptionsOf } from "./generate_flags.ts";
 import { progressTo } from "./progress.ts";
 
-const { model, config, variant, lora, provider, quiet, verbose, help, width, height } =
+const { model, config, variant, vae, lora, provider, quiet, verbose, help, width, height } =
   GENERATE_FLAGS;
 
 const EXPORT_FLAGS = {
   model,
   config,
   variant,
+  vae,
   lora,
   provider,
   width,

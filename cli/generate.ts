@@ -10,7 +10,9 @@ import {
   type GenerateOptions,
   type Metadata,
   metadataOfFile,
+  type OpenOptions,
   OptionError,
+  type PictureFacts,
   randomSeed,
   StableDiffusion,
 } from "../mod.ts";
@@ -22,8 +24,7 @@ import { GENERATE_FLAGS, openOptionsOf, picturesOf, schedulerOptionsOf } from ".
 import { type Common, type Job, jobOf } from "./generate_job.ts";
 import { openOutput, type Output } from "./output.ts";
 import { type Plot, plotLines, plotOf } from "./plot.ts";
-import { draftOf, PREVIEW_FLAGS, wantsPreview } from "./preview.ts";
-import { latentPreview } from "./preview_colors.ts";
+import { draftOf, PREVIEW_FLAGS, previewerOf, previewNetworks } from "./preview.ts";
 import { type LineFlags, readPromptLine } from "./prompt_line.ts";
 import { type Prompts, promptsOf } from "./prompts.ts";
 import { kindOf, messageOf, reportedRun, type Tally } from "./reported_run.ts";
@@ -87,7 +88,11 @@ export async function generate(args: readonly string[]): Promise<number> {
   const { path: model = flags.model, ...opened } = flags.model === undefined
     ? replay?.record?.model ?? {}
     : {};
-  const openOptions = { ...openedAs(opened), ...openOptionsOf(flags) };
+  const openOptions = {
+    ...openedAs(opened),
+    ...openOptionsOf(flags),
+    ...previewNetworks(flags),
+  };
   const count = Number(flags.count ?? 1n);
   schedulerOptionsOf(flags); // a mistake on the command line is found before the model is opened
   const requests = plot ? plotRequests(flags, prompts, plot) : requestsOf(prompts);
@@ -108,7 +113,7 @@ export async function generate(args: readonly string[]): Promise<number> {
   return await reportedRun(reporter, start, async (signal, tally) => {
     reporter.stage("opening the model");
     await using sd = await StableDiffusion.open(model, openOptions);
-    const preview = wantsPreview(flags) ? latentPreview(sd) : undefined;
+    const preview = previewerOf(flags, sd);
     const run = { sd, common, flags, reporter, preview, sheet, signal, tally };
     for await (const request of requests) await serve(run, request);
     if (tally.pictures + tally.failed === 0) {
@@ -126,8 +131,13 @@ async function recordOf(path: string): Promise<Metadata> {
   throw new Error(`Cannot replay ${path}: it does not say how it was made.`);
 }
 
-function openedAs({ variant, config }: { variant?: string; config?: string }) {
-  return { ...(variant !== undefined && { variant }), ...(config !== undefined && { config }) };
+/** How the model of a replayed picture was opened. */
+function openedAs({ variant, config, vae }: Partial<PictureFacts["model"]>): OpenOptions {
+  return {
+    ...(variant !== undefined && { variant }),
+    ...(config !== undefined && { config }),
+    ...(vae !== undefined && { vae }),
+  };
 }
 
 /** What one line asks for; reading it may fail. */
@@ -189,7 +199,7 @@ interface Run {
   readonly common: Common;
   readonly flags: Flags;
   readonly reporter: Reporter;
-  readonly preview: ReturnType<typeof latentPreview> | undefined;
+  readonly preview: ReturnType<typeof previewerOf>;
   readonly sheet: Sheet | undefined;
   readonly signal: AbortSignal;
   readonly tally: Tally;

@@ -45,6 +45,11 @@ export const GENERATE_FLAGS = {
   offline: { kind: "switch", help: "open no socket: a model of the Hub must be in the cache" },
   config: { kind: "text", value: "DIR", help: "folder with a single file's configurations" },
   variant: { kind: "text", value: "NAME", help: "the model's files of a variant, such as fp16" },
+  vae: {
+    kind: "text",
+    value: "PATH",
+    help: "autoencoder in place of the model's: folder, file or Hub name; TAESD is quick",
+  },
   steps: { kind: "integer", range: [1, 100000], help: "denoising steps (25)" },
   "guidance-scale": {
     kind: "number",
@@ -188,6 +193,7 @@ export function openOptionsOf(flags: GenerateFlags): OpenOptions {
     ...given("offline", flags.offline),
     ...given("hashWeights", flags["hash-weights"]),
     ...given("config", flags.config),
+    ...given("vae", flags.vae),
     ...given("loras", flags.lora?.map(loraOf)),
     ...given("loraFolder", flags["lora-dir"]),
     ...given("embeddings", flags.embedding),

@@ -17,8 +17,7 @@ import {
   walkOptionsOf,
 } from "./interpolate_flags.ts";
 import { type FrameOutput, openFrameOutput } from "./interpolate_output.ts";
-import { draftOf, wantsPreview } from "./preview.ts";
-import { latentPreview } from "./preview_colors.ts";
+import { draftOf, previewerOf, previewNetworks } from "./preview.ts";
 import { reportedRun, type Tally } from "./reported_run.ts";
 import { type Reporter, reporterOf } from "./reporter.ts";
 
@@ -54,9 +53,9 @@ export async function interpolate(args: readonly string[]): Promise<number> {
   };
   return await reportedRun(reporter, start, async (signal, tally) => {
     reporter.stage("opening the model");
-    const open = openOptionsOf(frameFlagsOf(flags));
+    const open = { ...openOptionsOf(frameFlagsOf(flags)), ...previewNetworks(flags) };
     await using sd = await StableDiffusion.open(flags.model, open);
-    const preview = wantsPreview(flags) ? latentPreview(sd) : undefined;
+    const preview = previewerOf(flags, sd);
     const drawOne = (settings: Settings) =>
       withDeadline(
         flags.timeout,
@@ -75,8 +74,8 @@ export async function interpolate(args: readonly string[]): Promise<number> {
 
 /** What is opened, as a part of every frame's recipe: other files make other pictures. */
 function sourceOf(flags: InterpolateFlags): Record<string, unknown> {
-  const { model, config, variant, lora, embedding, controlnet } = flags;
-  return { model, config, variant, lora, embedding, controlnet };
+  const { model, config, variant, vae, lora, embedding, controlnet } = flags;
+  return { model, config, variant, vae, lora, embedding, controlnet };
 }
 
 async function drawFrames(

@@ -4,7 +4,9 @@
  * @module
  */
 
-import type { FlagTable, FlagValues } from "./flags.ts";
+import type { Image, Latents, StableDiffusion } from "../mod.ts";
+import { type FlagTable, type FlagValues, UsageError } from "./flags.ts";
+import { latentPreview } from "./preview_colors.ts";
 import { type Draft, draftIn, roomIn } from "./preview_drafts.ts";
 import {
   askTerminal,
@@ -21,6 +23,11 @@ export const PREVIEW_FLAGS = {
     choices: PREVIEW_FORMATS,
     help: "how, where the terminal does not tell; also into a file",
   },
+  "preview-vae": {
+    kind: "text",
+    value: "PATH",
+    help: "autoencoder of previews, such as TAESD (a fit of colours)",
+  },
 } as const satisfies FlagTable;
 
 /** Parsed {@linkcode PREVIEW_FLAGS}. */
@@ -34,6 +41,28 @@ export function wantsPreview(flags: PreviewFlags): boolean {
   const { quiet, json, preview, "preview-format": format } = flags;
   if (json) return preview ?? false;
   return !quiet && (format !== undefined || (preview === true && Deno.stderr.isTerminal()));
+}
+
+/**
+ * Makes previews of latents: by the autoencoder that is asked for, else by a map of colours fitted to
+ * the model's own. Undefined where none are to be made.
+ */
+export function previewerOf(
+  flags: PreviewFlags,
+  sd: StableDiffusion,
+): ((latents: Latents) => Promise<Image>) | undefined {
+  if (!wantsPreview(flags)) return undefined;
+  return flags["preview-vae"] === undefined ? latentPreview(sd) : (latents) => sd.preview(latents);
+}
+
+/** What the flags ask to be opened for previews. @throws {UsageError} where there are none. */
+export function previewNetworks(flags: PreviewFlags): { previewVae?: string } {
+  const { "preview-vae": previewVae, preview, "preview-format": format } = flags;
+  if (previewVae === undefined) return {};
+  if (!preview && format === undefined) {
+    throw new UsageError("--preview-vae makes previews: add --preview.");
+  }
+  return { previewVae };
 }
 
 /** How previews are drawn on standard error; undefined where they are not, or cannot be. */

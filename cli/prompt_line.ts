@@ -9,7 +9,7 @@ import { GENERATE_FLAGS, type GenerateFlags } from "./generate_flags.ts";
 
 /** Flags that the whole run has in common: what is opened, and what is told. */
 const RUN_FLAGS = [
-  ...["model", "config", "variant", "provider", "offline", "hash-weights"] as const,
+  ...["model", "config", "variant", "vae", "provider", "offline", "hash-weights"] as const,
   ...[
     "lora",
     "lora-dir",

@@ -18,13 +18,14 @@ import { GENERATE_FLAGS, openOptionsOf, picturesOf } from "./generate_flags.ts";
 import { withInterrupt } from "./interrupt.ts";
 import { progressTo } from "./progress.ts";
 
-const { model, config, variant, offline, lora, embedding, provider } = GENERATE_FLAGS;
+const { model, config, variant, vae, offline, lora, embedding, provider } = GENERATE_FLAGS;
 const { image, mask, depth, wildcards, quiet, verbose, help } = GENERATE_FLAGS;
 
 const VERIFY_FLAGS = {
   model,
   config,
   variant,
+  vae,
   offline,
   lora,
   "lora-dir": GENERATE_FLAGS["lora-dir"],
@@ -65,10 +66,11 @@ export async function verify(args: readonly string[]): Promise<number> {
   if (!found) throw new Error(`Cannot verify ${file}: it does not say how it was made.`);
   const progress = progressTo({ quiet: flags.quiet ?? false });
   return await withInterrupt(async (signal) => {
-    const { path, variant, config } = found.record?.model ?? {};
+    const { path, variant, config, vae } = found.record?.model ?? {};
     await using sd = await StableDiffusion.open(flags.model ?? path, {
       ...(variant !== undefined && { variant }),
       ...(config !== undefined && { config }),
+      ...(vae !== undefined && { vae }),
       ...openOptionsOf(flags),
     });
     const pictures = await picturesOf(flags);

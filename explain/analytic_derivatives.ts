@@ -13,7 +13,7 @@ import { reduceSum } from "../graph/ops/reduce.ts";
 import { reachable } from "../graph/reachable.ts";
 import { input, type OpNode, type Value } from "../graph/value.ts";
 import { unet } from "../models/unet.ts";
-import { vaeDecoder } from "../models/vae_decoder.ts";
+import { decoderGraph } from "../models/autoencoder_graphs.ts";
 import { TorchCpuGenerator } from "../schedulers/random/torch_cpu.ts";
 import { inputName } from "../training/training_step.ts";
 import { Computation, type Feeds, weightFeeds } from "./computation.ts";
@@ -165,7 +165,7 @@ interface Differentiable {
 async function bothNetworks({ parts }: Laboratory): Promise<Differentiable[]> {
   const side = (parts.unet.config.sampleSize ?? 64) / 2, options = { parameter: () => true };
   const size = { batch: 1, height: side, width: side };
-  const decoder = vaeDecoder(parts.vae.config, parts.vae.weights, size, options);
+  const decoder = decoderGraph(parts.vae.config, parts.vae.weights, size, options);
   const net = unet(parts.unet.config, parts.unet.weights, { ...size, sequence: 8 }, options);
   const sum = (value: Value) => reduceSum(mul(value, value));
   const given = (inputs: readonly Value[], parameters: readonly Value[]) =>

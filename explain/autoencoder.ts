@@ -21,10 +21,10 @@ async function run(laboratory: Laboratory): Promise<Report> {
   using autoencoder = new Autoencoder(parts, builder);
   const { factor, latentChannels: channels } = parts.vae.config;
   const size = { channels, height: first.height / factor, width: first.width / factor };
-  const count = channels * size.height * size.width, silence = new Float32Array(count);
+  const count = channels * size.height * size.width;
   const encode = async (image: Image): Promise<Latents> => ({
     ...size,
-    data: await autoencoder.encode(image.toTensor(), size, silence),
+    data: await autoencoder.encode(image.toTensor(), size, () => undefined),
   });
   const decode = (data: Float32Array) => autoencoder.decode({ ...size, data });
   progress("encoding");

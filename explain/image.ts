@@ -30,8 +30,7 @@ async function run(laboratory: Laboratory): Promise<Report> {
   const picture = given.withoutAlpha().resize(side, side, "bicubic");
   const size = { channels, height: side / factor, width: side / factor };
   using autoencoder = new Autoencoder(parts, builder);
-  const count = channels * size.height * size.width;
-  const clean = await autoencoder.encode(picture.toTensor(), size, new Float32Array(count));
+  const clean = await autoencoder.encode(picture.toTensor(), size, () => undefined);
   using denoiser = await Denoiser.open(laboratory, size, prompt);
   progress("back to noise");
   const frames: LabelledPicture[] = [];

@@ -8,8 +8,7 @@ import { checkpointConfigs } from "../models/checkpoint_configs.ts";
 import { isCheckpoint, openCheckpoint } from "../models/checkpoint.ts";
 import { clipTextModel } from "../models/clip_text.ts";
 import { unet } from "../models/unet.ts";
-import { vaeDecoder } from "../models/vae_decoder.ts";
-import { vaeEncoder } from "../models/vae_encoder.ts";
+import { decoderGraph, encoderGraph } from "../models/autoencoder_graphs.ts";
 import type { ModelParts } from "../pipeline/model_parts.ts";
 import { openModel } from "../pipeline/open_model.ts";
 import { readEmbeddingFile } from "../weights/embedding_file.ts";
@@ -178,8 +177,8 @@ function wholeModel(parts: ModelParts, name: string): Findings {
   const text = textEncoders[0]!;
   const unexpected = [
     ...unet(net.config, net.weights, { ...size, sequence: 77 }).unexpected,
-    ...vaeDecoder(vae.config, vae.weights, size).unexpected,
-    ...vaeEncoder(vae.config, vae.weights, size).unexpected,
+    ...decoderGraph(vae.config, vae.weights, size).unexpected,
+    ...encoderGraph(vae.config, vae.weights, size).unexpected,
     ...clipTextModel(text.config, text.weights, { batch: 1, sequence: 8 }).unexpected,
   ];
   const encoders = Object.fromEntries(

@@ -35,7 +35,7 @@ async function run(laboratory: Laboratory): Promise<Report> {
   const { factor, latentChannels: channels } = parts.vae.config;
   const size = { channels, height: picture.height / factor, width: picture.width / factor };
   const count = channels * size.height * size.width;
-  const clean = await autoencoder.encode(picture.toTensor(), size, new Float32Array(count));
+  const clean = await autoencoder.encode(picture.toTensor(), size, () => undefined);
   const noise = new TorchCpuGenerator(laboratory.seed).normal(count);
   const { table, prediction } = noiseSettings(parts), last = table.alphasCumprod.length - 1;
   using denoiser = await Denoiser.open(laboratory, size, prompt);

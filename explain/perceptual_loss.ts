@@ -7,7 +7,7 @@
 import { reachable } from "../graph/reachable.ts";
 import { concat, split } from "../graph/ops/join.ts";
 import { input, type Value } from "../graph/value.ts";
-import { vaeEncoder } from "../models/vae_encoder.ts";
+import { encoderGraph } from "../models/autoencoder_graphs.ts";
 import { Image } from "../pipeline/image.ts";
 import { TorchCpuGenerator } from "../schedulers/random/torch_cpu.ts";
 import { meanSquaredError, perceptualLoss as perceptual } from "../training/losses.ts";
@@ -132,7 +132,7 @@ class Losses implements Disposable {
     const size = { batch: 2, height: height / factor, width: width / factor };
     const [a, b] = ["a", "b"].map((name) => input(name, "float32", [1, 3, height, width]));
     // Both as one batch: a network's weights have their names once in a graph.
-    const encoder = vaeEncoder(config, weights, size, {
+    const encoder = encoderGraph(config, weights, size, {
       values: { image: concat([a!, b!], 0) },
       parameter: (name) => name.startsWith("encoder."),
     });

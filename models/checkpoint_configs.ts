@@ -38,7 +38,7 @@ export function checkpointConfigs(
   const prediction = options.prediction ?? checkpoint.prediction ?? assumed;
   return {
     unet: unetJson(unet, family),
-    vae: vae && vaeJson(vae, family),
+    vae: vae && vaeCheckpointConfig(vae, family),
     textEncoder: textEncoder && textJson(textEncoder, family === "sd2" ? "gelu" : "quick_gelu"),
     textEncoder2: textEncoder2 && textJson(textEncoder2, "gelu"),
     scheduler: schedulerJson(family, prediction),
@@ -124,7 +124,8 @@ function midBlockType(look: Shapes): string | null {
   return look.children("mid_block.resnets").length > 0 ? "UNetMidBlock2D" : null;
 }
 
-function vaeJson(source: TensorSource, family: CheckpointFamily): ConfigJson {
+/** The configuration of an AutoencoderKL under diffusers' names; its scale is the family's. */
+export function vaeCheckpointConfig(source: TensorSource, family: CheckpointFamily): ConfigJson {
   const look = new Shapes(source);
   const blocks = look.children("decoder.up_blocks").map((i) => `decoder.up_blocks.${i}`);
   const widths = blocks.map((block) => look.size(`${block}.resnets.0.conv1.weight`, 0));

@@ -18,6 +18,8 @@ import type { LatentShape } from "./vae_decoder.ts";
 
 /** `config.json` of a diffusers AutoencoderTiny, checked. */
 export interface TinyVaeConfig {
+  /** Tells the autoencoders apart. */
+  readonly kind: "tiny";
   /** The file, for messages. */
   readonly path: string;
   /** Channels of the picture that is encoded. */
@@ -42,7 +44,12 @@ export interface TinyVaeConfig {
   readonly shiftFactor: number;
   /** Picture pixels per latent pixel: 8. */
   readonly factor: number;
+  /** Side of the tiles that large pictures are decoded in, in pixels. */
+  readonly sampleSize: number;
 }
+
+/** diffusers' tile for an AutoencoderTiny, in pixels. */
+const TILE_SIDE = 512;
 
 /**
  * Checks the `config.json` of an AutoencoderTiny (defaults: the constructor's of diffusers 0.42.1).
@@ -57,6 +64,7 @@ export function tinyVaeConfig(json: ConfigJson, path: string): TinyVaeConfig {
   const decoderBlocks = reader.integers("num_decoder_blocks", [3, 3, 3, 1]);
   const widths = (key: string, count: number) => reader.integers(key, Array(count).fill(64), count);
   return {
+    kind: "tiny",
     path,
     inChannels: reader.integer("in_channels", 3),
     outChannels: reader.integer("out_channels", 3),
@@ -69,6 +77,7 @@ export function tinyVaeConfig(json: ConfigJson, path: string): TinyVaeConfig {
     scalingFactor: reader.number("scaling_factor", 1),
     shiftFactor: reader.number("shift_factor", 0),
     factor: 2 ** (encoderBlocks.length - 1),
+    sampleSize: TILE_SIDE,
   };
 }
 

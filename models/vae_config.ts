@@ -3,6 +3,8 @@ import { ConfigReader } from "./config_reader.ts";
 
 /** `config.json` of a diffusers AutoencoderKL, checked. */
 export interface VaeConfig {
+  /** Tells the autoencoders apart. */
+  readonly kind: "kl";
   /** The file, for messages. */
   readonly path: string;
   /** Channels of the picture that is encoded: 3. */
@@ -55,6 +57,7 @@ export function vaeConfig(json: ConfigJson, path: string): VaeConfig {
   if (up.length !== blocks) throw reader.wrong("up_block_types", `${blocks} names`);
   const latentChannels = reader.integer("latent_channels", 4);
   return {
+    kind: "kl",
     path,
     inChannels: reader.integer("in_channels", 3),
     outChannels: reader.integer("out_channels", 3),

@@ -5,11 +5,11 @@
  */
 
 import { Tensor } from "../ffi/tensor.ts";
-import { vaeDecoder } from "../models/vae_decoder.ts";
-import { vaeEncoder } from "../models/vae_encoder.ts";
+import { decoderGraph, encoderGraph } from "../models/autoencoder_graphs.ts";
 import { latentsFromMoments } from "../models/vae_latents.ts";
 import { Image } from "./image.ts";
 import type { ModelParts } from "./model_parts.ts";
+import { requireNumbers } from "./not_a_number.ts";
 import type { SessionBuilder } from "./session_builder.ts";
 import { SessionCache } from "./session_cache.ts";
 import { decodeTiled } from "./vae_tiling.ts";
@@ -50,7 +50,7 @@ export class Autoencoder implements Disposable {
   readonly #encoders = new SessionCache(2);
   readonly #decoders = new SessionCache(4);
 
-  constructor(readonly parts: ModelParts, readonly builder: SessionBuilder) {}
+  constructor(readonly parts: Pick<ModelParts, "vae">, readonly builder: SessionBuilder) {}
 
   /**
    * Decodes one picture: in tiles if asked to, or if the whole would not fit into the memory that
@@ -70,6 +70,7 @@ export class Autoencoder implements Disposable {
     const pixels = tiling
       ? await decodeTiled(latents, { side, overlap: 0.25, factor }, decode)
       : await decode(latents);
+    requireNumbers(pixels, latents, this.parts.vae.weights.path);
     return Image.fromTensor(pixels, width, height);
   }
 
@@ -81,7 +82,7 @@ export class Autoencoder implements Disposable {
     const { config, weights } = this.parts.vae;
     const session = await this.#decoders.get(
       `${height} ${width}`,
-      () => this.builder.build(vaeDecoder(config, weights, { batch: 1, height, width })),
+      () => this.builder.build(decoderGraph(config, weights, { batch: 1, height, width })),
     );
     using input = Tensor.from(this.builder.runtime, "float32", data, [1, channels, height, width]);
     const outputs = await session.run({ latents: input }, signal ? { signal } : {});
@@ -91,17 +92,20 @@ export class Autoencoder implements Disposable {
 
   /**
    * Encodes `pixels`, Float32Array [3, height, width] in -1..1, `factor` times the size given: a
-   * sample of the posterior, drawn with `noise`, Float32Array as large as the latents.
+   * sample of the posterior, with the noise that `draw` gives, Float32Array as large as the
+   * latents. It is not asked where there is no distribution to draw from, and may give nothing for
+   * the most likely latents.
    */
   async encode(
     pixels: Float32Array,
     size: LatentSize,
-    noise: Float32Array,
+    draw: () => Float32Array | undefined,
     signal?: AbortSignal,
   ): Promise<Float32Array> {
-    const { height, width } = size;
+    const { height, width } = size, { config } = this.parts.vae;
+    const noise = config.kind === "tiny" ? undefined : draw();
     const moments = await this.#moments(pixels, size, signal);
-    return latentsFromMoments(this.parts.vae.config, moments, { batch: 1, height, width }, noise);
+    return latentsFromMoments(config, moments, { batch: 1, height, width }, noise);
   }
 
   /** The mean of the posterior as the encoder has it, not scaled: what InstructPix2Pix sees. */
@@ -117,12 +121,12 @@ export class Autoencoder implements Disposable {
     pixels: Float32Array,
     size: LatentSize,
     signal: AbortSignal | undefined,
-  ): Promise<{ mean: Float32Array; logvar: Float32Array }> {
+  ): Promise<{ mean: Float32Array; logvar: Float32Array | undefined }> {
     const { config, weights } = this.parts.vae;
     const { height, width } = size, shape = { batch: 1, height, width };
     const session = await this.#encoders.get(
       `${height} ${width}`,
-      () => this.builder.build(vaeEncoder(config, weights, shape)),
+      () => this.builder.build(encoderGraph(config, weights, shape)),
     );
     using input = Tensor.from(this.builder.runtime, "float32", pixels, [
       1,
@@ -131,10 +135,10 @@ export class Autoencoder implements Disposable {
       width * config.factor,
     ]);
     const outputs = await session.run({ image: input }, signal ? { signal } : {});
-    using mean = outputs.mean!, logvar = outputs.logvar!;
+    using mean = outputs.mean!, logvar = outputs.logvar;
     return {
       mean: (mean.data as Float32Array).slice(),
-      logvar: (logvar.data as Float32Array).slice(),
+      logvar: (logvar?.data as Float32Array | undefined)?.slice(),
     };
   }
 

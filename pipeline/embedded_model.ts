@@ -5,9 +5,11 @@
  */
 
 import { assetFolder } from "./assets.ts";
-import { type ModelParts, openFolder } from "./model_parts.ts";
+import { type FolderOptions, type ModelParts, openFolder } from "./model_parts.ts";
 
 /** Opens the embedded model. @throws {AssetError} where it must be fetched and cannot be. */
-export async function openEmbedded(): Promise<ModelParts> {
-  return await openFolder(await assetFolder("digits"), { variant: "fp16" });
+export async function openEmbedded(
+  options: Pick<FolderOptions, "otherVae"> = {},
+): Promise<ModelParts> {
+  return await openFolder(await assetFolder("digits"), { ...options, variant: "fp16" });
 }

@@ -11,8 +11,7 @@ import { toOnnx } from "../graph/onnx_write.ts";
 import { clipTextModel } from "../models/clip_text.ts";
 import type { GraphModel, ModelOptions } from "../models/graph_model.ts";
 import { unet } from "../models/unet.ts";
-import { vaeDecoder } from "../models/vae_decoder.ts";
-import { vaeEncoder } from "../models/vae_encoder.ts";
+import { decoderGraph, encoderGraph } from "../models/autoencoder_graphs.ts";
 import { toFloat16, toFloat32 } from "../weights/read.ts";
 import { openSafetensors } from "../weights/safetensors.ts";
 import { type GeneratedTensor, writeSafetensors } from "../weights/safetensors_write.ts";
@@ -84,11 +83,11 @@ function networks(
   };
   all.vae_decoder = {
     weights: vae.weights,
-    build: (w, o) => vaeDecoder(vae.config, w, latents, o),
+    build: (w, o) => decoderGraph(vae.config, w, latents, o),
   };
   all.vae_encoder = {
     weights: vae.weights,
-    build: (w, o) => vaeEncoder(vae.config, w, latents, o),
+    build: (w, o) => encoderGraph(vae.config, w, latents, o),
   };
   return all;
 }

@@ -8,7 +8,7 @@
 import { dirname } from "node:path";
 import { CachedModel, type Environment, hubCacheFolder, hubToken } from "./hub_cache.ts";
 import { download, DownloadError } from "./hub_download.ts";
-import { neededFiles, type RepositoryFile } from "./hub_files.ts";
+import { neededFiles, networkFiles, type RepositoryFile } from "./hub_files.ts";
 
 /** How a model is fetched. */
 export interface HubOptions {
@@ -44,7 +44,31 @@ export function isHubId(model: string): boolean {
  *
  * @throws {DownloadError} when something cannot be fetched, in one line that says what to do.
  */
-export async function fetchModel(model: string, options: HubOptions = {}): Promise<string> {
+export function fetchModel(model: string, options: HubOptions = {}): Promise<string> {
+  return fetchParts(model, options, { main: "model_index.json", choose: neededFiles });
+}
+
+/**
+ * Fetches a repository that is one network, such as an autoencoder: its configuration and weights.
+ *
+ * @throws {DownloadError}
+ */
+export function fetchNetwork(model: string, options: HubOptions = {}): Promise<string> {
+  return fetchParts(model, options, { main: "config.json", choose: networkFiles });
+}
+
+/** What is taken of a repository. */
+interface Wanted {
+  /** The file without which it is not what was asked for. */
+  readonly main: string;
+  readonly choose: typeof neededFiles;
+}
+
+async function fetchParts(
+  model: string,
+  options: HubOptions,
+  { main, choose }: Wanted,
+): Promise<string> {
   const { name, revision = "main" } = HUB_ID.exec(model)!.groups as {
     name: string;
     revision?: string;
@@ -52,11 +76,11 @@ export async function fetchModel(model: string, options: HubOptions = {}): Promi
   const env = options.env ?? Deno.env.toObject();
   const cached = new CachedModel(hubCacheFolder(env), name);
   const offline = options.offline ?? /^(1|on|true|yes)$/i.test(env.HF_HUB_OFFLINE ?? "");
-  if (offline) return await fromCache(cached, name, revision);
+  if (offline) return await fromCache(cached, { name, revision, main });
   const repository = await look(name, revision, env, options);
   const { commit } = repository;
-  const files = neededFiles(repository.files, options);
-  if (!files.some(({ path }) => path === "model_index.json")) throw noPipeline(name, repository);
+  const files = choose(repository.files, options);
+  if (!files.some(({ path }) => path === main)) throw isNotThat(name, main, repository);
   const missing = [];
   for (const file of files) if (!await cached.has(commit, file.path)) missing.push(file);
   await fetchAll(missing, cached, repository, options);
@@ -64,9 +88,12 @@ export async function fetchModel(model: string, options: HubOptions = {}): Promi
   return cached.snapshot(commit);
 }
 
-async function fromCache(cached: CachedModel, name: string, revision: string): Promise<string> {
+async function fromCache(
+  cached: CachedModel,
+  { name, revision, main }: Record<"name" | "revision" | "main", string>,
+): Promise<string> {
   const commit = await cached.commitOf(revision);
-  if (commit !== undefined && await cached.has(commit, "model_index.json")) {
+  if (commit !== undefined && await cached.has(commit, main)) {
     return cached.snapshot(commit);
   }
   throw new DownloadError(
@@ -173,13 +200,13 @@ function authorized(
   };
 }
 
-function noPipeline(name: string, { files, endpoint }: Repository): DownloadError {
+function isNotThat(name: string, main: string, { files, endpoint }: Repository): DownloadError {
   const single = files.filter(({ path }) => /^[^/]+\.(safetensors|ckpt|gguf)$/.test(path));
   const hint = single.length > 0
     ? ` It holds single files: download one (${single[0]!.path}) and give its path.`
     : "";
   return new DownloadError(
-    `Cannot open ${name}: the repository has no model_index.json.${hint}`,
+    `Cannot open ${name}: the repository has no ${main}.${hint}`,
     `${endpoint}/${name}`,
     {},
   );

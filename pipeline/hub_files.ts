@@ -43,6 +43,18 @@ export function neededFiles(
   return needed;
 }
 
+/** The files of a repository that is one network: its configuration and one set of weights. */
+export function networkFiles(
+  files: readonly RepositoryFile[],
+  options: { readonly variant?: string | undefined } = {},
+): RepositoryFile[] {
+  const own = files.filter(({ path }) => !path.includes("/"));
+  return [
+    ...own.filter(({ path }) => path === "config.json"),
+    ...weightsOf(own, options.variant),
+  ];
+}
+
 /** One set of weights, with its index where it is sharded. */
 function weightsOf(own: readonly RepositoryFile[], variant: string | undefined): RepositoryFile[] {
   for (const asked of variant === undefined ? [undefined] : [variant, undefined]) {

@@ -28,6 +28,8 @@ export interface PictureFacts {
     /** How it was opened: the variant of its files, the folder of its configurations. */
     readonly variant?: string;
     readonly config?: string;
+    /** The autoencoder that stood in for the model's own. */
+    readonly vae?: string;
     readonly weights?: readonly WeightFile[];
   };
   /** Of this program, of ONNX Runtime, of Deno and of whatever else matters. */

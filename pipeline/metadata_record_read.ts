@@ -20,6 +20,7 @@ const MEMBERS: Readonly<Record<string, Check>> = {
     path: isText,
     variant: isAbsentOr(isText),
     config: isAbsentOr(isText),
+    vae: isAbsentOr(isText),
     weights: isAbsentOr(isListOf(has({ file: isText, sha256: isText }))),
   }),
   versions: isAbsentOr(isMapOf(isText)),

@@ -6,11 +6,12 @@
  */
 
 import { join } from "node:path";
+import type { AutoencoderConfig } from "../models/autoencoder_graphs.ts";
 import { type ClipTextConfig, clipTextConfig } from "../models/clip_config.ts";
 import { type UNetConfig, unetConfig } from "../models/unet_config.ts";
-import { type VaeConfig, vaeConfig } from "../models/vae_config.ts";
 import { openComponent } from "../weights/open_weights.ts";
 import type { TensorSource } from "../weights/stored_tensor.ts";
+import { autoencoderConfig } from "./open_vae.ts";
 import { type PipelineIndex, readJsonObject, readPipelineIndex } from "./pipeline_index.ts";
 import { ClipTokenizer } from "./tokenizer.ts";
 
@@ -33,15 +34,25 @@ export interface ModelParts {
   /** One text encoder; two for SDXL. */
   readonly textEncoders: readonly TextEncoderParts[];
   readonly unet: Network<UNetConfig>;
-  readonly vae: Network<VaeConfig>;
+  readonly vae: Network<AutoencoderConfig>;
   /** `scheduler_config.json`. */
   readonly schedulerConfig: Readonly<Record<string, unknown>>;
+}
+
+/** An autoencoder that stands in for the model's own, opened once the family is known. */
+export type OpenOtherVae = (family: PipelineIndex["family"]) => Promise<Network<AutoencoderConfig>>;
+
+/** How a folder is opened. */
+export interface FolderOptions {
+  /** Weight files of a variant, such as `fp16`. */
+  readonly variant?: string | undefined;
+  readonly otherVae?: OpenOtherVae | undefined;
 }
 
 /** Opens a diffusers folder. @throws {ModelFormatError} that names the file at fault. */
 export async function openFolder(
   path: string,
-  options: { variant?: string | undefined } = {},
+  options: FolderOptions = {},
 ): Promise<ModelParts> {
   const index = await readPipelineIndex(path);
   const network = async <C>(
@@ -62,7 +73,7 @@ export async function openFolder(
   const [textEncoders, unet, vae, schedulerConfig] = await Promise.all([
     Promise.all((index.family === "sdxl" ? ["", "_2"] : [""]).map(textEncoder)),
     network("unet", unetConfig),
-    network("vae", vaeConfig),
+    options.otherVae?.(index.family) ?? network("vae", autoencoderConfig),
     readJsonObject(join(path, "scheduler", "scheduler_config.json")),
   ]);
   return { path, index, textEncoders, unet, vae, schedulerConfig };

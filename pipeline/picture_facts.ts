@@ -22,6 +22,7 @@ const HASHED_UNASKED = 256 << 20;
 export interface OpenedWith {
   readonly variant?: string | undefined;
   readonly config?: string | undefined;
+  readonly vae?: string | undefined;
   readonly loras?: readonly Lora[];
   readonly embeddings?: readonly string[];
   readonly controlNets?: readonly string[];
@@ -42,12 +43,13 @@ export class FactsGatherer {
   /** The facts of a picture with these settings. */
   async gather(chosen: Settings): Promise<PictureFacts> {
     const { name, settings } = chooseScheduler(this.parts.schedulerConfig, chosen);
-    const { variant, config } = this.opened;
+    const { variant, config, vae } = this.opened;
     return {
       model: {
         path: this.parts.path,
         ...(variant !== undefined && { variant }),
         ...(config !== undefined && { config }),
+        ...(vae !== undefined && { vae }),
         weights: await (this.#weights ??= this.#hashWeights()),
       },
       versions: {

@@ -27,7 +27,7 @@ const PART_CLASSES: Readonly<Record<string, readonly string[]>> = {
   tokenizer: ["CLIPTokenizer", "CLIPTokenizerFast"],
   tokenizer_2: ["CLIPTokenizer", "CLIPTokenizerFast"],
   unet: ["UNet2DConditionModel"],
-  vae: ["AutoencoderKL"],
+  vae: ["AutoencoderKL", "AutoencoderTiny"],
 };
 
 /** A checked `model_index.json`. */

@@ -10,11 +10,11 @@ import { type Checkpoint, isCheckpoint, openCheckpoint } from "../models/checkpo
 import { checkpointConfigs, type PredictionType } from "../models/checkpoint_configs.ts";
 import { clipTextConfig } from "../models/clip_config.ts";
 import { unetConfig } from "../models/unet_config.ts";
-import { vaeConfig } from "../models/vae_config.ts";
 import { ModelFormatError } from "../weights/model_format_error.ts";
 import { openWeights } from "../weights/open_weights.ts";
 import type { TensorSource } from "../weights/stored_tensor.ts";
-import type { ModelParts, TextEncoderParts } from "./model_parts.ts";
+import type { ModelParts, OpenOtherVae, TextEncoderParts } from "./model_parts.ts";
+import { autoencoderConfig } from "./open_vae.ts";
 import { readJsonObject } from "./pipeline_index.ts";
 import { ClipTokenizer } from "./tokenizer.ts";
 
@@ -24,6 +24,7 @@ export interface SingleFileOptions {
   readonly config?: string | undefined;
   /** What the U-Net was trained to predict. */
   readonly prediction?: PredictionType | undefined;
+  readonly otherVae?: OpenOtherVae | undefined;
 }
 
 /** A part's configuration: from `config`'s folder, or as the family's own. */
@@ -56,22 +57,27 @@ export async function openSingleFile(
     if (weights === undefined) throw missing(path, part);
     return weights;
   };
+  const family = checkpoint.family === "sdxl" ? "sdxl" : "sd";
+  const ownVae = async () => {
+    const { json, path } = await configure("vae", known.vae);
+    return { config: autoencoderConfig(json, path), weights: required("vae", checkpoint.vae) };
+  };
   const [unet, vae, scheduler] = await Promise.all([
     configure("unet", known.unet),
-    configure("vae", known.vae),
+    options.otherVae?.(family) ?? ownVae(),
     configure("scheduler", known.scheduler),
   ]);
   return {
     path,
     index: {
-      family: checkpoint.family === "sdxl" ? "sdxl" : "sd",
+      family,
       className: "StableDiffusionPipeline",
       zeroEmptyNegative: checkpoint.family === "sdxl",
       parts: new Set(["unet", "vae", "text_encoder", "tokenizer", "scheduler"]),
     },
     textEncoders: await textEncoders(checkpoint, known, configure, required, options),
     unet: { config: unetConfig(unet.json, unet.path), weights: checkpoint.unet },
-    vae: { config: vaeConfig(vae.json, vae.path), weights: required("vae", checkpoint.vae) },
+    vae,
     schedulerConfig: scheduler.json,
   };
 }
@@ -105,7 +111,8 @@ async function textEncoders(
 
 function missing(path: string, part: string): ModelFormatError {
   return new ModelFormatError(
-    `Cannot open ${path}: the file holds no ${part}. Give the complete checkpoint.`,
+    `Cannot open ${path}: the file holds no ${part}. ` +
+      (part === "vae" ? "Give one with --vae FILE." : "Give the complete checkpoint."),
     { path, key: part },
   );
 }

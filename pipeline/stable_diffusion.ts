@@ -22,7 +22,7 @@ import { openControlNet } from "./control_nets.ts";
 import { addEmbeddings, type LearnedTokens } from "./embeddings.ts";
 import { type Lora, mergeLoras } from "./lora.ts";
 import type { Network } from "./model_parts.ts";
-import { openModel, type OpenModelOptions } from "./open_model.ts";
+import { openModel, type OpenModelOptions, openPreview } from "./open_model.ts";
 import type { ControlNetConfig } from "../models/controlnet_config.ts";
 import type { Image } from "./image.ts";
 import { pictureTexts } from "./metadata_record.ts";
@@ -30,6 +30,7 @@ import { FactsGatherer } from "./picture_facts.ts";
 import type { ModelParts } from "./model_parts.ts";
 import { asOption, DEFAULTS, type GenerateOptions, OptionError } from "./options.ts";
 import { LoraSwitch, PromptedNetworks } from "./prompt_loras.ts";
+import { requireFiniteStep } from "./not_a_number.ts";
 import { readPrompt, sectionsOf } from "./prompt_syntax.ts";
 import { type PromptToken, promptTokens } from "./prompt_tokens.ts";
 import {
@@ -49,6 +50,8 @@ import type { Conditioning, EncodablePrompt } from "./text_conditioning.ts";
 export interface OpenOptions extends OpenModelOptions {
   /** Execution providers in order of preference. Default: the CPU. */
   readonly providers?: readonly Provider[];
+  /** An autoencoder for {@linkcode StableDiffusion.preview}, such as TAESD; as `vae`. */
+  readonly previewVae?: string;
   /** LoRA files with their weights, merged in this order. */
   readonly loras?: readonly Lora[];
   /** Folder of the LoRAs that prompts name: `<lora:name:0.8>`. Default: names are paths. */
@@ -85,6 +88,7 @@ export class StableDiffusion implements AsyncDisposable {
   readonly #beside: Beside;
   readonly #switch: LoraSwitch;
   readonly #autoencoder: Autoencoder;
+  readonly #previewer: Autoencoder;
   readonly #imagePrompter: ImagePrompter;
   readonly #adapters: T2iAdapters;
   readonly #facts: FactsGatherer;
@@ -93,6 +97,7 @@ export class StableDiffusion implements AsyncDisposable {
 
   private constructor(
     parts: ModelParts,
+    preview: Pick<ModelParts, "vae">,
     learned: readonly LearnedTokens[],
     controlNets: readonly Network<ControlNetConfig>[],
     pictures: {
@@ -111,6 +116,7 @@ export class StableDiffusion implements AsyncDisposable {
     const base = new PromptedNetworks(parts, learned, controlNets, builder);
     this.#switch = new LoraSwitch(base, options.loraFolder);
     this.#autoencoder = new Autoencoder(parts, builder);
+    this.#previewer = new Autoencoder(preview, builder);
     this.#imagePrompter = new ImagePrompter(pictures.ipAdapters, builder);
     this.#adapters = new T2iAdapters(pictures.t2iAdapters, builder);
     this.providers = builder.options.providers;
@@ -127,6 +133,7 @@ export class StableDiffusion implements AsyncDisposable {
   static async open(model?: string, options: OpenOptions = {}): Promise<StableDiffusion> {
     const { providers = [cpu()], library, threads, loras = [], embeddings = [] } = options;
     const parts = await openModel(model, options);
+    const preview = await openPreview(parts, options);
     const learned = await addEmbeddings(parts.textEncoders, embeddings);
     const adapted = await mergeLoras(parts, loras);
     const controlNets = await Promise.all((options.controlNets ?? []).map(openControlNet));
@@ -145,7 +152,15 @@ export class StableDiffusion implements AsyncDisposable {
       ...(onWarning && { onWarning }),
     };
     const builder = new SessionBuilder(runtime, session);
-    return new StableDiffusion(adapted, learned, controlNets, pictures, builder, options);
+    return new StableDiffusion(
+      adapted,
+      preview,
+      learned,
+      controlNets,
+      pictures,
+      builder,
+      options,
+    );
   }
 
   /** Draws one picture. @throws {OptionError} for options that this model cannot draw with. */
@@ -194,6 +209,7 @@ export class StableDiffusion implements AsyncDisposable {
     const fresh = own === undefined ? normal : randomSource(rng, own);
     const noise = noiseSource(plan, fresh, latents.length, seed);
     for await (const step of denoise(plan, latents, predict, noise, signal ? { signal } : {})) {
+      requireFiniteStep(step.latents, step.index);
       keep?.(latents, step.index);
       yield {
         ...step,
@@ -287,6 +303,11 @@ export class StableDiffusion implements AsyncDisposable {
     return image;
   }
 
+  /** Decodes latents into a picture by the autoencoder for previews, the model's own by default. */
+  preview(latents: Latents, signal?: AbortSignal): Promise<Image> {
+    return this.#previewer.decode(latents, { signal });
+  }
+
   /**
    * The plan of a run: every timestep, with its row of weights.
    *
@@ -316,6 +337,7 @@ export class StableDiffusion implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#switch[Symbol.dispose]();
     this.#autoencoder[Symbol.dispose]();
+    this.#previewer[Symbol.dispose]();
     this.#imagePrompter[Symbol.dispose]();
     this.#adapters[Symbol.dispose]();
   }

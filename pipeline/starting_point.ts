@@ -139,6 +139,6 @@ function hide(pixels: Float32Array, mask: Float32Array): Float32Array {
 /** A sample of the autoencoder's posterior, with noise drawn now. */
 async function encode(run: Run, pixels: Float32Array): Promise<Float32Array> {
   const { size, noise, autoencoder, signal } = run;
-  const z = noise.normal(size.channels * size.height * size.width);
-  return await autoencoder.encode(pixels, size, z, signal);
+  const draw = () => noise.normal(size.channels * size.height * size.width);
+  return await autoencoder.encode(pixels, size, draw, signal);
 }

@@ -37,9 +37,10 @@ export async function encodePictures(
   const latents: Float32Array[] = [];
   for (const [i, image] of images.entries()) {
     const size = { channels, height: image.height / factor, width: image.width / factor };
-    const noise = new TorchCpuGenerator(derivedSeed(seed, i, "latents"))
-      .normal(channels * size.height * size.width);
-    latents.push(await autoencoder.encode(image.toTensor(), size, noise, signal));
+    const draw = () =>
+      new TorchCpuGenerator(derivedSeed(seed, i, "latents"))
+        .normal(channels * size.height * size.width);
+    latents.push(await autoencoder.encode(image.toTensor(), size, draw, signal));
   }
   return latents;
 }

@@ -15,7 +15,7 @@ import { lowering } from "../../graph/lowering.ts";
 import { clipTextModel } from "../../models/clip_text.ts";
 import type { GraphModel } from "../../models/graph_model.ts";
 import { unet } from "../../models/unet.ts";
-import { vaeDecoder } from "../../models/vae_decoder.ts";
+import { decoderGraph } from "../../models/autoencoder_graphs.ts";
 import { type ModelParts, openFolder } from "../../pipeline/model_parts.ts";
 import { SessionBuilder } from "../../pipeline/session_builder.ts";
 import type { NetworkName } from "./peer.ts";
@@ -100,7 +100,7 @@ function graphOf(network: NetworkName, parts: ModelParts, side: number): GraphMo
     case "unet":
       return unet(config, weights, { batch: 2, height: side, width: side, sequence: 77 });
     case "vae_decoder":
-      return vaeDecoder(vae.config, vae.weights, { batch: 1, height: side, width: side });
+      return decoderGraph(vae.config, vae.weights, { batch: 1, height: side, width: side });
     case "text_encoder": {
       const [text] = textEncoders;
       return clipTextModel(text!.config, text!.weights, { batch: 1, sequence: 77 }, {

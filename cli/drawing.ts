@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Image, Latents, Settings, StableDiffusion } from "../mod.ts";
+import type { Image, Latents, Settings, StableDiffusion, Step } from "../mod.ts";
 import { milliseconds } from "./events.ts";
 import type { Reporter } from "./reporter.ts";
 
@@ -26,10 +26,10 @@ export async function draw(
   settings: Settings,
   { picture, reporter, preview }: Drawing,
 ): Promise<Image> {
-  let latents: Latents | undefined, shown = -Infinity, before = performance.now();
+  let last: Step | undefined, shown = -Infinity, before = performance.now();
   reporter.stage("encoding the prompt", picture);
-  for await (const step of sd.denoise(settings)) {
-    latents = step.latents;
+  for await (const step of sd.denoise(settings, { lazy: true })) {
+    last = step;
     const now = performance.now(), { timestep, sigma, count: steps } = step;
     const seconds = milliseconds((now - before) / 1000), at = { picture, step: step.index + 1 };
     reporter.step({ ...at, steps, timestep, sigma, seconds });
@@ -40,7 +40,7 @@ export async function draw(
     before = performance.now();
   }
   reporter.stage("decoding the picture", picture);
-  const image = await sd.decode(latents!, settings);
+  const image = await sd.decode(last!.latents, settings);
   if (preview) await reporter.preview({ picture, step: "last" }, image);
   return image;
 }

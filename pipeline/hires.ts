@@ -12,7 +12,8 @@ import { paintedOver, type PreparedPainting } from "./outpaint_painting.ts";
 import { OptionError, requireInteger, requireNumber } from "./options.ts";
 import { paintingOf } from "./run_start.ts";
 import type { Settings } from "./settings.ts";
-import type { StableDiffusion, Step } from "./stable_diffusion.ts";
+import type { StableDiffusion } from "./stable_diffusion.ts";
+import type { Step } from "./step.ts";
 import { Upscaler } from "./upscale.ts";
 
 /**

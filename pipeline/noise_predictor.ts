@@ -12,9 +12,12 @@ import type { UNetVariant } from "../models/unet_variant.ts";
 import { guidanceApplies, rescaleGuidance } from "../schedulers/guidance.ts";
 import type { LatentSize } from "./autoencoder.ts";
 import { type Control, ControlRun, controlSession } from "./control_nets.ts";
+import { DeviceLoop } from "./device_loop.ts";
+import { deviceRun, type DeviceRunParts, type PreparedDeviceRun } from "./device_run.ts";
 import type { ExtraInput } from "./extra_input.ts";
 import { type Guide, type GuidedCall, noGuidance } from "./guide.ts";
 import type { ModelParts, Network } from "./model_parts.ts";
+import { stepGraph } from "./step_graph.ts";
 import type { SessionBuilder } from "./session_builder.ts";
 import { SessionCache } from "./session_cache.ts";
 import type { Conditioning } from "./text_conditioning.ts";
@@ -69,6 +72,7 @@ export interface GuidedPrompt {
 export class NoisePredictor implements Disposable {
   readonly #sessions = new SessionCache(4);
   readonly #controls = new SessionCache(4);
+  #loop: { readonly key: string; readonly loop: DeviceLoop } | undefined;
 
   constructor(
     readonly parts: ModelParts,
@@ -85,8 +89,26 @@ export class NoisePredictor implements Disposable {
     );
   }
 
+  /**
+   * Prepares a run that the device makes by itself; undefined where something has to be computed
+   * between its steps. The loop of the last shape is kept: its memory is on the device.
+   */
+  async onDevice(parts: DeviceRunParts): Promise<PreparedDeviceRun | undefined> {
+    const run = deviceRun(parts);
+    if (!run || this.#loop?.loop.busy) return undefined;
+    const key = JSON.stringify(run.shape), { config, weights } = this.parts.unet;
+    if (this.#loop?.key !== key) {
+      this.#loop?.loop[Symbol.dispose]();
+      this.#loop = undefined;
+      const graph = stepGraph(config, weights, run.shape);
+      this.#loop = { key, loop: await DeviceLoop.open(this.builder, graph) };
+    }
+    return { loop: this.#loop.loop, run };
+  }
+
   /** Releases the sessions. */
   [Symbol.dispose](): void {
+    this.#loop?.loop[Symbol.dispose]();
     this.#sessions[Symbol.dispose]();
     this.#controls[Symbol.dispose]();
   }

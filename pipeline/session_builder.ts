@@ -58,14 +58,18 @@ export class SessionBuilder {
 
   constructor(readonly runtime: Runtime, readonly options: SessionBuilderOptions) {}
 
-  /** Builds the session of `model`. Weights in F32 stay in their file, mapped by ONNX Runtime. */
-  async build(model: GraphModel): Promise<Session> {
+  /**
+   * Builds the session of `model`. Weights in F32 stay in their file, mapped by ONNX Runtime. Only a
+   * session whose memory never moves may be `recorded`, where the provider is asked to (CUDA graphs).
+   */
+  async build(model: GraphModel, { recorded = false } = {}): Promise<Session> {
     const variable = weightsLeftMapped(model, PACKED_BYTES);
     const { bytes, initializers, externalRoot } = toOnnx({ ...model, variable });
     const supplied = new Map<string, Tensor>();
     // One at a time: what is read and not yet converted stays small.
     for (const weight of initializers) supplied.set(weight.name, await this.#supply(weight));
-    const { providers, threads } = this.options;
+    const { threads } = this.options;
+    const providers = recorded ? this.options.providers : this.options.providers.map(unrecorded);
     const session = await this.runtime.loadSession(bytes, {
       providers,
       initializers: supplied,
@@ -107,4 +111,10 @@ export class SessionBuilder {
     }
     return tensor;
   }
+}
+
+/** The provider without recording of kernels. */
+function unrecorded(provider: Provider): Provider {
+  const { enable_cuda_graph: _, trt_cuda_graph_enable: __, ...options } = provider.options;
+  return { ...provider, options };
 }

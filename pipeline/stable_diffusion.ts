@@ -7,7 +7,7 @@
 import { cpu, type Provider } from "../ffi/providers.ts";
 import { openRuntime } from "../ffi/runtime.ts";
 import { etaNoiseSeed } from "../schedulers/random/mix.ts";
-import { denoise, type DenoisingStep } from "../schedulers/denoise.ts";
+import { denoise } from "../schedulers/denoise.ts";
 import type { Plan, Stage } from "../schedulers/plan.ts";
 import { noiseSource } from "../schedulers/noise_source.ts";
 import { randomSource } from "./random_source.ts";
@@ -16,6 +16,7 @@ import { denoiseHires } from "./hires.ts";
 import { Autoencoder, type Latents, type LatentSize } from "./autoencoder.ts";
 import { type ExportedNetwork, exportOnnx, type ExportOptions } from "./export_onnx.ts";
 import { chooseScheduler } from "./choose_scheduler.ts";
+import { isPlainGuidance, runOnDevice } from "./device_run.ts";
 import { type Frame, interpolate } from "./interpolate.ts";
 import type { InterpolateOptions } from "./walk_options.ts";
 import { openControlNet } from "./control_nets.ts";
@@ -44,6 +45,7 @@ import type { T2iAdapterConfig } from "../models/t2i_adapter.ts";
 import { paintingOf, startRun, unetKind, variation } from "./run_start.ts";
 import { type Beside, type Settings, settingsFor } from "./settings.ts";
 import { SessionBuilder } from "./session_builder.ts";
+import type { Step } from "./step.ts";
 import type { Conditioning, EncodablePrompt } from "./text_conditioning.ts";
 
 /** Options of {@linkcode StableDiffusion.open}. */
@@ -70,16 +72,13 @@ export interface OpenOptions extends OpenModelOptions {
   readonly library?: string;
   /** Threads within an operator. Default: ONNX Runtime's choice. */
   readonly threads?: number;
+  /**
+   * Keep everything on the device from step to step, where a run allows it: plain guidance, nothing
+   * beside the prompt. Default: with CUDA. The processor does it, too, and gains nothing.
+   */
+  readonly deviceLoop?: boolean;
   /** Told what is not as it was asked for, such as a provider that could not start. */
   readonly onWarning?: (message: string) => void;
-}
-
-/** One call of the U-Net and what came of it. */
-export interface Step extends Omit<DenoisingStep, "latents" | "denoised"> {
-  /** The latents after this call; a copy. */
-  readonly latents: Latents;
-  /** The clean picture's latents as of this call; a copy. */
-  readonly denoised: Latents;
 }
 
 /** A model ready to draw. Owns native memory: dispose it, or write `await using`. */
@@ -87,6 +86,7 @@ export class StableDiffusion implements AsyncDisposable {
   readonly #parts: ModelParts;
   readonly #beside: Beside;
   readonly #switch: LoraSwitch;
+  readonly #deviceLoop: boolean;
   readonly #autoencoder: Autoencoder;
   readonly #previewer: Autoencoder;
   readonly #imagePrompter: ImagePrompter;
@@ -120,6 +120,7 @@ export class StableDiffusion implements AsyncDisposable {
     this.#imagePrompter = new ImagePrompter(pictures.ipAdapters, builder);
     this.#adapters = new T2iAdapters(pictures.t2iAdapters, builder);
     this.providers = builder.options.providers;
+    this.#deviceLoop = options.deviceLoop ?? this.providers[0]?.via === "cuda";
     this.#facts = new FactsGatherer(parts, builder, options);
   }
 
@@ -166,17 +167,21 @@ export class StableDiffusion implements AsyncDisposable {
   /** Draws one picture. @throws {OptionError} for options that this model cannot draw with. */
   async generate(options: GenerateOptions): Promise<Image> {
     const settings = this.settings(options);
-    let latents: Latents | undefined;
-    for await (const step of this.denoise(settings)) latents = step.latents;
-    return await this.decode(latents!, settings);
+    let last: Step | undefined;
+    for await (const step of this.denoise(settings, { lazy: true })) last = step;
+    return await this.decode(last!.latents, settings);
   }
 
   /**
-   * Denoises step by step: look inside, and stop by `break` or by the signal.
+   * Denoises step by step: look inside, and stop by `break` or by the signal. `lazy`: what a step
+   * holds may be copied from the device when it is read, which then must be before the next step.
    *
    * @throws {OptionError} for options that this model cannot draw with.
    */
-  async *denoise(options: GenerateOptions): AsyncGenerator<Step, void, void> {
+  async *denoise(
+    options: GenerateOptions,
+    { lazy = false }: { readonly lazy?: boolean } = {},
+  ): AsyncGenerator<Step, void, void> {
     const settings = this.settings(options);
     if (settings.hires) {
       yield* denoiseHires(this, settings, settings.hires, this.#parts.vae.config.factor);
@@ -195,19 +200,29 @@ export class StableDiffusion implements AsyncDisposable {
       signal,
     });
 
+    const own = etaNoiseSeed(BigInt(seed), ensd);
+    const fresh = own === undefined ? normal : randomSource(rng, own);
+    const noise = noiseSource(plan, fresh, latents.length, seed);
     const { networks, prompt } = await guidedPrompt(settings, plan, {
       parts: this.#parts,
       loras: this.#switch,
       imagePrompter: this.#imagePrompter,
       adapters: this.#adapters,
     });
-    using run = networks.predictor.prepare({ ...prompt, ...beside }, size, signal);
+    const whole = { ...prompt, ...beside }, scale = settings.guidanceScale;
+    if (this.#deviceLoop && !keep && isPlainGuidance(settings)) {
+      const parts = { plan, prompt: whole, scale, size, latents, noise };
+      const prepared = await networks.predictor.onDevice(parts);
+      if (prepared) {
+        const steps = runOnDevice(prepared, plan, size, signal);
+        for await (const step of steps) yield lazy ? step : { ...step };
+        return;
+      }
+    }
+    using run = networks.predictor.prepare(whole, size, signal);
     const count = plan.stages.length;
     const predict = (input: Float32Array, stage: Stage, index: number) =>
       run.predict(input, { stage, index, count });
-    const own = etaNoiseSeed(BigInt(seed), ensd);
-    const fresh = own === undefined ? normal : randomSource(rng, own);
-    const noise = noiseSource(plan, fresh, latents.length, seed);
     for await (const step of denoise(plan, latents, predict, noise, signal ? { signal } : {})) {
       requireFiniteStep(step.latents, step.index);
       keep?.(latents, step.index);

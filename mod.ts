@@ -80,6 +80,7 @@ export type { ExportedNetwork, ExportOptions } from "./pipeline/export_onnx.ts";
 export type { GuidanceKind } from "./pipeline/guide.ts";
 export type { RandomKind } from "./pipeline/random_source.ts";
 export type { Lora } from "./pipeline/lora.ts";
+export { LORA_MODES, type LoraMode } from "./pipeline/prompt_loras.ts";
 export { ImageError } from "./pipeline/image_error.ts";
 export type { ImageFormat } from "./pipeline/image_file.ts";
 export type { ResizeFilter } from "./pipeline/image_resize.ts";

@@ -13,6 +13,7 @@ const RUN_FLAGS = [
   ...[
     "lora",
     "lora-dir",
+    "lora-mode",
     "embedding",
     "controlnet",
     "ip-adapter",

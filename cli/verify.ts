@@ -29,6 +29,7 @@ const VERIFY_FLAGS = {
   offline,
   lora,
   "lora-dir": GENERATE_FLAGS["lora-dir"],
+  "lora-mode": GENERATE_FLAGS["lora-mode"],
   embedding,
   ...BESIDE_NETWORK_FLAGS,
   ...BESIDE_PICTURE_FLAGS,
@@ -66,11 +67,12 @@ export async function verify(args: readonly string[]): Promise<number> {
   if (!found) throw new Error(`Cannot verify ${file}: it does not say how it was made.`);
   const progress = progressTo({ quiet: flags.quiet ?? false });
   return await withInterrupt(async (signal) => {
-    const { path, variant, config, vae } = found.record?.model ?? {};
+    const { path, variant, config, vae, loraMode } = found.record?.model ?? {};
     await using sd = await StableDiffusion.open(flags.model ?? path, {
       ...(variant !== undefined && { variant }),
       ...(config !== undefined && { config }),
       ...(vae !== undefined && { vae }),
+      ...(loraMode !== undefined && { loraMode }),
       ...openOptionsOf(flags),
     });
     const pictures = await picturesOf(flags);

@@ -40,9 +40,10 @@ export async function guidedPrompt(
   const { guidanceScale: scale, guidance = "cfg", imageGuidanceScale = 1.5 } = settings;
   const edits = unetKind(parts) === "edit";
   const { positive, against } = promptsOf(settings, parts, edits);
-  const networks = await loras.networks([positive, ...against].flatMap(lorasOf));
+  const named = [positive, ...against].flatMap(lorasOf);
+  const { networks, loras: fed } = await loras.networks(named, settings.loras);
   const { clipSkip, longPrompt, steps, signal } = settings, { conditioner } = networks;
-  const encoding = { conditioner, clipSkip, longPrompt, steps, signal };
+  const encoding = { conditioner, loras: fed, clipSkip, longPrompt, steps, signal };
   const { width, height, controls = [], imagePrompts = [], adapters = [] } = settings;
   const shown = await imagePrompter.prepare(imagePrompts, signal);
   const features = await t2iAdapters.inputs(adapters, { width, height }, signal);
@@ -57,7 +58,8 @@ export async function guidedPrompt(
     controls,
     ...changesOf(settings),
     imagePrompts: shown.imagePrompts,
-    inputs: [...shown.inputs, ...features],
+    loras: fed?.unet,
+    inputs: [...shown.inputs, ...features, ...(fed?.unet?.inputs ?? [])],
   };
   return { networks, prompt };
 }

@@ -36,24 +36,50 @@ export async function mergeLoras(parts: ModelParts, loras: readonly Lora[]): Pro
 }
 
 async function mergeOne(parts: ModelParts, path: string, weight: number): Promise<ModelParts> {
+  const { unet, textEncoders } = await placeLora(parts, path);
+  const adapt = async <N extends Network<unknown>>(part: N, layers: LoraLayers): Promise<N> =>
+    weight === 0 || layers.size === 0
+      ? part
+      : { ...part, weights: await overlay(part.weights, layers, weight) };
+  const encoders = [];
+  for (const [i, encoder] of parts.textEncoders.entries()) {
+    encoders.push(await adapt(encoder, textEncoders[i]!));
+  }
+  return { ...parts, textEncoders: encoders, unet: await adapt(parts.unet, unet) };
+}
+
+/** Layers of a LoRA by the names of the modules that they change. */
+export type LoraLayers = ReadonlyMap<string, LoraLayer>;
+
+/** Where the layers of a file belong in a model. */
+export interface PlacedLora {
+  readonly unet: LoraLayers;
+  /** One for each text encoder. */
+  readonly textEncoders: readonly LoraLayers[];
+}
+
+/**
+ * Reads a file and finds the place of each of its layers.
+ *
+ * @throws {ModelFormatError} where one has none: see {@linkcode mergeLoras}.
+ */
+export async function placeLora(parts: ModelParts, path: string): Promise<PlacedLora> {
   const { layers, unused } = await readLoraFile(await openWeights(path));
   const unmatched: string[] = [...unused];
-  const adapt = async <N extends Network<unknown>>(network: LoraNetwork, part: N): Promise<N> => {
-    const found = matchLora(layers, network, moduleNames(part.weights));
+  const place = (network: LoraNetwork, { weights }: Network<unknown>): LoraLayers => {
+    const found = matchLora(layers, network, moduleNames(weights));
     unmatched.push(...found.unmatched.map(({ key }) => key));
-    if (weight === 0 || found.matched.size === 0) return part;
-    return { ...part, weights: await overlay(part.weights, found.matched, weight) };
+    return found.matched;
   };
-  const textEncoders = [];
-  for (const [i, encoder] of parts.textEncoders.entries()) {
-    textEncoders.push(await adapt(i === 0 ? "text_encoder" : "text_encoder_2", encoder));
-  }
+  const textEncoders = parts.textEncoders.map((encoder, i) =>
+    place(i === 0 ? "text_encoder" : "text_encoder_2", encoder)
+  );
   if (parts.textEncoders.length === 1) {
     unmatched.push(...layers.filter((l) => l.network === "text_encoder_2").map(({ key }) => key));
   }
-  const unet = await adapt("unet", parts.unet);
+  const unet = place("unet", parts.unet);
   if (unmatched.length > 0) throw misfit(path, unmatched, layers.length + unused.length);
-  return { ...parts, textEncoders, unet };
+  return { unet, textEncoders };
 }
 
 /** Names of the modules whose weights a network has, as its own file spells them. */

@@ -9,6 +9,7 @@ import type { Settings as SchedulerSettings } from "../schedulers/settings.ts";
 import { schedulerName } from "./choose_scheduler.ts";
 import { Image } from "./image.ts";
 import type { GenerateOptions } from "./options.ts";
+import type { LoraMode } from "./prompt_loras.ts";
 import { parametersText } from "./parameters_text.ts";
 import type { Settings } from "./settings.ts";
 
@@ -30,6 +31,8 @@ export interface PictureFacts {
     readonly config?: string;
     /** The autoencoder that stood in for the model's own. */
     readonly vae?: string;
+    /** Where it is not the default: sums in another order may round otherwise. */
+    readonly loraMode?: LoraMode;
     readonly weights?: readonly WeightFile[];
   };
   /** Of this program, of ONNX Runtime, of Deno and of whatever else matters. */

@@ -1,4 +1,5 @@
 import { isObject } from "./metadata_json.ts";
+import { LORA_MODES } from "./prompt_loras.ts";
 import type { PictureRecord } from "./metadata_record.ts";
 
 type Check = (value: unknown) => boolean;
@@ -21,6 +22,7 @@ const MEMBERS: Readonly<Record<string, Check>> = {
     variant: isAbsentOr(isText),
     config: isAbsentOr(isText),
     vae: isAbsentOr(isText),
+    loraMode: isAbsentOr((value) => (LORA_MODES as readonly unknown[]).includes(value)),
     weights: isAbsentOr(isListOf(has({ file: isText, sha256: isText }))),
   }),
   versions: isAbsentOr(isMapOf(isText)),

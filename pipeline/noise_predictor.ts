@@ -16,6 +16,7 @@ import { DeviceLoop } from "./device_loop.ts";
 import { deviceRun, type DeviceRunParts, type PreparedDeviceRun } from "./device_run.ts";
 import type { ExtraInput } from "./extra_input.ts";
 import { type Guide, type GuidedCall, noGuidance } from "./guide.ts";
+import { lorasTaken, type NetworkLoras, withLoraInputs } from "./lora_run_time.ts";
 import type { ModelParts, Network } from "./model_parts.ts";
 import { stepGraph } from "./step_graph.ts";
 import type { SessionBuilder } from "./session_builder.ts";
@@ -64,7 +65,9 @@ export interface GuidedPrompt {
   readonly selfAttentionScale?: number;
   /** IP-Adapters in the U-Net; `inputs` holds what they are fed. */
   readonly imagePrompts?: readonly ImagePromptOptions[];
-  /** What IP-Adapters and T2I-Adapters feed the U-Net. */
+  /** LoRAs that are inputs of the U-Net; `inputs` holds them. */
+  readonly loras?: NetworkLoras | undefined;
+  /** What IP-Adapters, T2I-Adapters and LoRAs feed the U-Net. */
   readonly inputs?: readonly ExtraInput[];
 }
 
@@ -114,7 +117,7 @@ export class NoisePredictor implements Disposable {
   }
 
   async #batch(
-    { controls, timeIds, imagePrompts = [], inputs = [], selfAttentionScale = 0 }: GuidedPrompt,
+    prompt: GuidedPrompt,
     { asks, variant, size, signal }: {
       readonly asks: readonly Ask[];
       readonly variant: UNetVariant | undefined;
@@ -122,6 +125,8 @@ export class NoisePredictor implements Disposable {
       readonly signal: AbortSignal | undefined;
     },
   ): Promise<UNetBatch> {
+    const { controls, timeIds, imagePrompts = [], inputs = [], loras } = prompt;
+    const { selfAttentionScale = 0 } = prompt;
     const { height, width } = size, batch = asks.length;
     const shape = { batch, height, width, sequence: asks[0]!.conditioning.tokens };
     const { config, weights } = this.parts.unet, key = Object.values(shape).join(" ");
@@ -135,9 +140,12 @@ export class NoisePredictor implements Disposable {
     const looks = selfAttentionScale !== 0 && isBase;
     const tokens = imagePrompts.map((adapter) => adapter.tokens);
     const session = await this.#sessions.get(
-      `${key} ${tokens} ${JSON.stringify(options)} ${looks}`,
+      `${key} ${tokens} ${JSON.stringify(options)} ${looks} ${loras?.key}`,
       () => {
-        const model = unet(config, weights, shape, { ...options, imagePrompts });
+        const model = withLoraInputs(
+          loras,
+          (own) => unet(config, weights, shape, { ...options, ...own, imagePrompts }),
+        );
         if (!looks) return this.builder.build(model);
         const outputs = { ...model.outputs, focus: midBlockFocus(model) };
         return this.builder.build({ ...model, outputs });
@@ -154,7 +162,8 @@ export class NoisePredictor implements Disposable {
       );
       runs.push(new ControlRun(controlled, this.builder, control, pixels));
     }
-    const parts = { session, controls: runs, size, batch, timeIds, inputs, signal };
+    const taken = lorasTaken(inputs, session);
+    const parts = { session, controls: runs, size, batch, timeIds, inputs: taken, signal };
     return new UNetBatch(parts, this.builder, asks[0]!);
   }
 }

@@ -11,6 +11,7 @@ import type { RandomKind } from "./random_source.ts";
 import { checkHires, type Hires } from "./hires.ts";
 import type { Image } from "./image.ts";
 import type { ImagePrompt } from "./image_prompts.ts";
+import type { Lora } from "./lora.ts";
 import type { AdapterPicture } from "./t2i_adapters.ts";
 import type { Extension } from "./outpaint.ts";
 import type { FreeU } from "../models/unet_variant.ts";
@@ -98,6 +99,8 @@ export interface GenerateOptions {
   readonly skipLayerScale?: number;
   /** Transformers that are left out. Default `mid_block`. */
   readonly skippedLayers?: readonly string[];
+  /** LoRAs of this picture, beside those of the model as it was opened and of the prompt. */
+  readonly loras?: readonly Lora[];
   /** What each of the model's ControlNets is shown, in their order. */
   readonly controls?: readonly Control[];
   /** What each of the model's IP-Adapters is shown, in their order. */
@@ -228,6 +231,7 @@ export function checkOptions(options: GenerateOptions): void {
   requireNumber("perturbedAttentionScale", options.perturbedAttentionScale ?? 0);
   requireNumber("selfAttentionScale", options.selfAttentionScale ?? 0);
   requireNumber("skipLayerScale", options.skipLayerScale ?? 0);
+  for (const { weight = 1 } of options.loras ?? []) requireNumber("loras", weight);
   if (options.hires) checkHires(options.hires);
   if ((options.variationSeed === undefined) !== (options.variationStrength === undefined)) {
     throw new OptionError(

@@ -12,6 +12,7 @@ import type { Lora } from "./lora.ts";
 import { fileSha256 } from "./metadata_hash.ts";
 import type { PictureFacts, WeightFile } from "./metadata_record.ts";
 import type { ModelParts } from "./model_parts.ts";
+import type { LoraMode } from "./prompt_loras.ts";
 import type { SessionBuilder } from "./session_builder.ts";
 import type { Settings } from "./settings.ts";
 
@@ -24,6 +25,7 @@ export interface OpenedWith {
   readonly config?: string | undefined;
   readonly vae?: string | undefined;
   readonly loras?: readonly Lora[];
+  readonly loraMode?: LoraMode;
   readonly embeddings?: readonly string[];
   readonly controlNets?: readonly string[];
   readonly hashWeights?: boolean;
@@ -43,13 +45,14 @@ export class FactsGatherer {
   /** The facts of a picture with these settings. */
   async gather(chosen: Settings): Promise<PictureFacts> {
     const { name, settings } = chooseScheduler(this.parts.schedulerConfig, chosen);
-    const { variant, config, vae } = this.opened;
+    const { variant, config, vae, loraMode = "merged" } = this.opened;
     return {
       model: {
         path: this.parts.path,
         ...(variant !== undefined && { variant }),
         ...(config !== undefined && { config }),
         ...(vae !== undefined && { vae }),
+        ...(loraMode !== "merged" && { loraMode }),
         weights: await (this.#weights ??= this.#hashWeights()),
       },
       versions: {

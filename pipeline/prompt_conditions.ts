@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { RunTimeLoras } from "./lora_run_time.ts";
 import type { Prompts } from "./noise_predictor.ts";
 import type { LongPrompt } from "./prompt_windows.ts";
 import { type ComposedPrompt, type ParsedPrompt, sectionsOf } from "./prompt_syntax.ts";
@@ -12,6 +13,8 @@ import { type Conditioning, type TextConditioner, zeroConditioning } from "./tex
 /** What the prompts of a run are encoded with. */
 export interface ConditionsOptions {
   readonly conditioner: TextConditioner;
+  /** LoRAs that are inputs of the text encoders. */
+  readonly loras?: RunTimeLoras | undefined;
   readonly longPrompt: LongPrompt;
   readonly clipSkip: number;
   /** The steps that the schedules count. */
@@ -28,12 +31,12 @@ interface Encoded {
 /** Encodes every text of `prompt`, each once. */
 async function encodeAll(
   { composed, grammar }: Pick<ParsedPrompt, "composed" | "grammar">,
-  { conditioner, longPrompt, clipSkip, signal }: ConditionsOptions,
+  { conditioner, loras, longPrompt, clipSkip, signal }: ConditionsOptions,
 ): Promise<Encoded[]> {
   const encodeOne = async ({ weight, schedule }: ComposedPrompt): Promise<Encoded> => {
     const encoded = [];
     for (const { until, text } of schedule) {
-      const prompt = { sections: sectionsOf(text, grammar), longPrompt, clipSkip };
+      const prompt = { sections: sectionsOf(text, grammar), longPrompt, clipSkip, loras };
       encoded.push({ until, conditioning: await conditioner.encode(prompt, signal) });
     }
     return { weight, schedule: encoded };

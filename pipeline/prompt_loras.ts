@@ -1,5 +1,6 @@
 /**
- * LoRAs that prompts name: the networks with them merged in, as long as prompts ask for the same.
+ * LoRAs that pictures have each for themselves, by their prompts or their options: merged into
+ * networks that are kept as long as pictures ask for the same, or as inputs of the networks.
  *
  * @module
  */
@@ -8,6 +9,7 @@ import { join } from "node:path";
 import type { ControlNetConfig } from "../models/controlnet_config.ts";
 import type { LearnedTokens } from "./embeddings.ts";
 import { type Lora, mergeLoras } from "./lora.ts";
+import { LoraMatrices, type RunTimeLoras } from "./lora_run_time.ts";
 import type { ModelParts, Network } from "./model_parts.ts";
 import { NoisePredictor } from "./noise_predictor.ts";
 import { OptionError } from "./options.ts";
@@ -51,27 +53,85 @@ export class PromptedNetworks implements Disposable {
   }
 }
 
-/** Keeps the networks as opened, and those of the last prompt that named LoRAs. */
+/**
+ * How LoRAs act: `merged` into copies of the weights that they change, at no cost a step, which
+ * another LoRA or weight makes anew; or at `runtime` as inputs of the networks, which change at no
+ * cost, and cost a little each step. What cannot be inputs is merged, with a warning.
+ */
+export type LoraMode = (typeof LORA_MODES)[number];
+
+/** Every {@linkcode LoraMode}. */
+export const LORA_MODES = ["merged", "runtime"] as const;
+
+/** What a run draws with. */
+export interface ActiveNetworks {
+  readonly networks: PromptedNetworks;
+  /** LoRAs that are not merged into them. */
+  readonly loras?: RunTimeLoras | undefined;
+}
+
+/** How a {@linkcode LoraSwitch} works. */
+export interface LoraSwitchOptions {
+  /** Where names are looked up; without it they are paths. */
+  readonly folder?: string | undefined;
+  readonly mode: LoraMode;
+  /** LoRAs of every picture that are not merged into the base. */
+  readonly always: readonly Lora[];
+  readonly onWarning?: ((message: string) => void) | undefined;
+}
+
+/** Keeps the networks as opened, and those of the last picture that had LoRAs merged. */
 export class LoraSwitch implements Disposable {
   #last: { readonly key: string; readonly networks: PromptedNetworks } | undefined;
+  readonly #matrices: LoraMatrices;
+  readonly #warned = new Set<string>();
 
-  /** `folder` is where names are looked up; without it they are paths. */
-  constructor(readonly base: PromptedNetworks, readonly folder: string | undefined) {}
+  constructor(readonly base: PromptedNetworks, readonly options: LoraSwitchOptions) {
+    this.#matrices = new LoraMatrices(base.parts);
+  }
 
   /**
-   * The networks with the LoRAs that a prompt names.
+   * The networks with the LoRAs of a picture: `own`, and those that its prompts name.
    *
    * @throws {OptionError} for a name that no file has.
    */
-  async networks(named: readonly NamedLora[]): Promise<PromptedNetworks> {
-    const key = JSON.stringify(named);
-    if (named.length === 0) return this.base;
+  async networks(
+    named: readonly NamedLora[] = [],
+    own: readonly Lora[] = [],
+  ): Promise<ActiveNetworks> {
+    const { mode, always } = this.options;
+    const found = named.map(({ name, weight }) => ({ path: this.#find(name), weight }));
+    const all = [...always, ...own, ...found];
+    if (mode === "merged") return { networks: await this.#merged(all) };
+    const inputs: Lora[] = [], merged: Lora[] = [];
+    for (const lora of all) {
+      const isInput = await this.#matrices.canBeInputs(lora.path);
+      (isInput ? inputs : merged).push(lora);
+      if (!isInput) this.#warnOf(lora.path);
+    }
+    return {
+      networks: await this.#merged(merged),
+      loras: await this.#matrices.feed(inputs),
+    };
+  }
+
+  async #merged(loras: readonly Lora[]): Promise<PromptedNetworks> {
+    if (loras.length === 0) return this.base;
+    const key = JSON.stringify(loras);
     if (this.#last?.key === key) return this.#last.networks;
-    const loras = named.map(({ name, weight }) => ({ path: this.#find(name), weight }));
     const networks = await this.base.with(loras);
     this.#last?.networks[Symbol.dispose]();
     this.#last = { key, networks };
     return networks;
+  }
+
+  #warnOf(path: string): void {
+    if (this.#warned.has(path)) return;
+    this.#warned.add(path);
+    this.options.onWarning?.(
+      `${path} is merged: its layers are not all two matrices, as inputs would have to be ` +
+        "(LoHa, LoKr, DoRA, differences)",
+    );
   }
 
   /** Releases the sessions. */
@@ -81,13 +141,14 @@ export class LoraSwitch implements Disposable {
   }
 
   #find(name: string): string {
-    const paths = EXTENSIONS.map((extension) => join(this.folder ?? "", name + extension));
+    const { folder } = this.options;
+    const paths = EXTENSIONS.map((extension) => join(folder ?? "", name + extension));
     const found = paths.find(isFile);
     if (found !== undefined) return found;
     throw new OptionError(
       "prompt",
       `Cannot generate: the prompt names the LoRA ${name}, and there is no such file ` +
-        `${this.folder === undefined ? "here" : `in ${this.folder}`}.`,
+        `${folder === undefined ? "here" : `in ${folder}`}.`,
     );
   }
 }

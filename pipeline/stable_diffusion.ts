@@ -30,8 +30,8 @@ import { pictureTexts } from "./metadata_record.ts";
 import { FactsGatherer } from "./picture_facts.ts";
 import type { ModelParts } from "./model_parts.ts";
 import { asOption, DEFAULTS, type GenerateOptions, OptionError } from "./options.ts";
-import { LoraSwitch, PromptedNetworks } from "./prompt_loras.ts";
 import { requireFiniteStep } from "./not_a_number.ts";
+import { type LoraMode, LoraSwitch, PromptedNetworks } from "./prompt_loras.ts";
 import { readPrompt, sectionsOf } from "./prompt_syntax.ts";
 import { type PromptToken, promptTokens } from "./prompt_tokens.ts";
 import {
@@ -54,8 +54,10 @@ export interface OpenOptions extends OpenModelOptions {
   readonly providers?: readonly Provider[];
   /** An autoencoder for {@linkcode StableDiffusion.preview}, such as TAESD; as `vae`. */
   readonly previewVae?: string;
-  /** LoRA files with their weights, merged in this order. */
+  /** LoRA files with their weights, of every picture; `loras` of one are its own. */
   readonly loras?: readonly Lora[];
+  /** How LoRAs act: merged into weights (default), or at run time, to change from run to run. */
+  readonly loraMode?: LoraMode;
   /** Folder of the LoRAs that prompts name: `<lora:name:0.8>`. Default: names are paths. */
   readonly loraFolder?: string;
   /** Textual inversion files: new words for prompts. */
@@ -87,6 +89,8 @@ export class StableDiffusion implements AsyncDisposable {
   readonly #beside: Beside;
   readonly #switch: LoraSwitch;
   readonly #deviceLoop: boolean;
+  /** LoRAs that are inputs of the networks, not merged. */
+  readonly #always: readonly Lora[];
   readonly #autoencoder: Autoencoder;
   readonly #previewer: Autoencoder;
   readonly #imagePrompter: ImagePrompter;
@@ -114,7 +118,9 @@ export class StableDiffusion implements AsyncDisposable {
       adapters: pictures.t2iAdapters.length,
     };
     const base = new PromptedNetworks(parts, learned, controlNets, builder);
-    this.#switch = new LoraSwitch(base, options.loraFolder);
+    const { loraFolder: folder, loraMode: mode = "merged", loras = [], onWarning } = options;
+    this.#always = mode === "merged" ? [] : loras;
+    this.#switch = new LoraSwitch(base, { folder, mode, always: this.#always, onWarning });
     this.#autoencoder = new Autoencoder(parts, builder);
     this.#previewer = new Autoencoder(preview, builder);
     this.#imagePrompter = new ImagePrompter(pictures.ipAdapters, builder);
@@ -136,7 +142,7 @@ export class StableDiffusion implements AsyncDisposable {
     const parts = await openModel(model, options);
     const preview = await openPreview(parts, options);
     const learned = await addEmbeddings(parts.textEncoders, embeddings);
-    const adapted = await mergeLoras(parts, loras);
+    const adapted = await mergeLoras(parts, options.loraMode === "runtime" ? [] : loras);
     const controlNets = await Promise.all((options.controlNets ?? []).map(openControlNet));
     const crossDim = parts.unet.config.downBlocks.at(-1)!.crossAttentionDim;
     const pictures = {
@@ -243,12 +249,13 @@ export class StableDiffusion implements AsyncDisposable {
    * Writes the networks as ONNX files, with LoRAs merged in, each to `folder/NAME/model.onnx` with
    * its weights beside it. Default size: the model's own.
    */
-  exportOnnx(
+  async *exportOnnx(
     folder: string,
     options: Partial<ExportOptions> = {},
   ): AsyncGenerator<ExportedNetwork, void, void> {
     const { width, height } = this.settings({ prompt: "", ...options });
-    return exportOnnx(this.#parts, folder, { ...options, width, height });
+    const merged = await mergeLoras(this.#parts, this.#always);
+    yield* exportOnnx(merged, folder, { ...options, width, height });
   }
 
   /**
@@ -270,9 +277,9 @@ export class StableDiffusion implements AsyncDisposable {
           "several, or it names LoRAs, which change the U-Net, too. Give LoRAs to open().",
       );
     }
-    const { conditioner } = this.#switch.base;
+    const { networks, loras: fed } = await this.#switch.networks();
     const sections = sectionsOf(first!.schedule[0]!.text, grammar);
-    return await conditioner.encode({ sections, longPrompt, clipSkip });
+    return await networks.conditioner.encode({ sections, longPrompt, clipSkip, loras: fed });
   }
 
   /** The tokens of a prompt as the first text encoder reads it at the first step, with weights. */

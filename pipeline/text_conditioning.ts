@@ -7,7 +7,13 @@
 import { Tensor } from "../ffi/tensor.ts";
 import { clipTextModel } from "../models/clip_text.ts";
 import type { LearnedTokens } from "./embeddings.ts";
-import type { ModelParts, TextEncoderParts } from "./model_parts.ts";
+import {
+  loraTensors,
+  type NetworkLoras,
+  type RunTimeLoras,
+  withLoraInputs,
+} from "./lora_run_time.ts";
+import type { ModelParts } from "./model_parts.ts";
 import type { WeightedText } from "./prompt_grammar.ts";
 import { type LongPrompt, type PromptWindow, promptWindows } from "./prompt_windows.ts";
 import type { SessionBuilder } from "./session_builder.ts";
@@ -39,6 +45,8 @@ export interface EncodablePrompt {
   readonly longPrompt: LongPrompt;
   /** Layers of the text encoders to leave out, counted from the last one. */
   readonly clipSkip: number;
+  /** LoRAs that are inputs of the text encoders. */
+  readonly loras?: RunTimeLoras | undefined;
 }
 
 /** Encoded prompts to remember: a list of prompts shares its negative one. */
@@ -57,7 +65,9 @@ export class TextConditioner implements Disposable {
 
   /** Encodes a prompt: the states of its windows, one after the other. */
   async encode(prompt: EncodablePrompt, signal?: AbortSignal): Promise<Conditioning> {
-    const key = JSON.stringify([prompt.sections, prompt.longPrompt, prompt.clipSkip]);
+    const { sections, longPrompt, clipSkip, loras } = prompt;
+    const styled = loras?.textEncoders.some((encoder) => encoder) ? loras.key : "";
+    const key = JSON.stringify([sections, longPrompt, clipSkip, styled]);
     let conditioning = this.#remembered.get(key);
     this.#remembered.delete(key);
     conditioning ??= await this.#encode(prompt, signal);
@@ -99,7 +109,7 @@ export class TextConditioner implements Disposable {
     const encoded = await Promise.all(read.map(async ({ windows }, i) => {
       const states = [];
       for (let k = 0; k < count; k++) {
-        states.push(await this.#encodeWindow(i, windows[k] ?? EMPTY, prompt.clipSkip, signal));
+        states.push(await this.#encodeWindow(i, windows[k] ?? EMPTY, prompt, signal));
       }
       return inSequence(states);
     }));
@@ -109,7 +119,7 @@ export class TextConditioner implements Disposable {
   async #encodeWindow(
     index: number,
     { ids: text, weights }: PromptWindow,
-    clipSkip: number,
+    { clipSkip, loras: fed }: EncodablePrompt,
     signal: AbortSignal | undefined,
   ): Promise<Encoded> {
     const encoder = this.parts.textEncoders[index]!;
@@ -117,16 +127,21 @@ export class TextConditioner implements Disposable {
     // In the graph learned tokens come right after the vocabulary, wherever the tokenizer has them.
     const ids = encoder.tokenizer.frame(text)
       .map((id) => own.includes(id) ? vocabSize + own.indexOf(id) : id);
-    const { runtime } = this.builder;
+    const { runtime } = this.builder, loras = fed?.textEncoders[index];
     const session = await this.#sessions.get(
-      `${index} ${clipSkip} ${ids.length}`,
-      () => this.#build(encoder, index, clipSkip, ids.length),
+      `${index} ${clipSkip} ${ids.length} ${loras?.key}`,
+      () => this.#build(index, clipSkip, ids.length, loras),
     );
     using input = Tensor.from(runtime, "int64", BigInt64Array.from(ids, BigInt), [1, ids.length]);
     using extra = own.length > 0
       ? Tensor.from(runtime, "float32", vectors, [own.length, hiddenSize])
       : undefined;
-    const feeds = { input_ids: input, ...(extra && { token_embeddings: extra }) };
+    using matrices = loraTensors(runtime, loras, session);
+    const feeds = {
+      input_ids: input,
+      ...(extra && { token_embeddings: extra }),
+      ...matrices.tensors,
+    };
     const outputs = await session.run(feeds, signal ? { signal } : {});
     using states = outputs.hidden_states!;
     using pooled = outputs.pooled;
@@ -142,16 +157,19 @@ export class TextConditioner implements Disposable {
    * SD 1 and 2 look at the last state after the final norm, SDXL at the one before, not normed;
    * clip skip counts from there (diffusers, pipeline_stable_diffusion[_xl].py, encode_prompt).
    */
-  #build(encoder: TextEncoderParts, index: number, clipSkip: number, sequence: number) {
+  #build(index: number, clipSkip: number, sequence: number, loras: NetworkLoras | undefined) {
+    const { config, weights } = this.parts.textEncoders[index]!;
     const xl = this.parts.index.family === "sdxl";
     const state = (xl ? -2 : -1) - clipSkip;
     return this.builder.build(
-      clipTextModel(encoder.config, encoder.weights, { batch: 1, sequence }, {
-        hiddenState: state,
-        finalLayerNorm: !xl,
-        pooled: xl && index === 1,
-        extraTokens: this.learned[index]!.ids.length,
-      }),
+      withLoraInputs(loras, (options) =>
+        clipTextModel(config, weights, { batch: 1, sequence }, {
+          ...options,
+          hiddenState: state,
+          finalLayerNorm: !xl,
+          pooled: xl && index === 1,
+          extraTokens: this.learned[index]!.ids.length,
+        })),
     );
   }
 }

@@ -1,4 +1,5 @@
 import type { Factor, LoraLayer } from "./lora_file.ts";
+import { withMiddle } from "./lora_low_rank.ts";
 import { ModelFormatError } from "./model_format_error.ts";
 import { toFloat32 } from "./read.ts";
 import { elementCount } from "./stored_tensor.ts";
@@ -126,20 +127,8 @@ function tucker(
   down: Matrix,
 ): Float32Array {
   const [p, q] = shape as [number, number];
-  const area = core.length / (p * q), inputs = down.columns;
-  // [p, q, k] to [p, i, k], then up.
-  const middle = new Float32Array(p * inputs * area);
-  for (let a = 0; a < p; a++) {
-    for (let b = 0; b < q; b++) {
-      for (let i = 0; i < inputs; i++) {
-        const factor = down.values[b * inputs + i]!;
-        for (let k = 0; k < area; k++) {
-          middle[(a * inputs + i) * area + k]! += factor * core[(a * q + b) * area + k]!;
-        }
-      }
-    }
-  }
-  return product(up, { rows: p, columns: inputs * area, values: middle }).values;
+  const area = core.length / (p * q), middle = withMiddle(core, shape, down.values);
+  return product(up, { rows: p, columns: down.columns * area, values: middle }).values;
 }
 
 /** kron(left [a, b], right [c, d, ...k]) = [a c, b d, ...k]. */

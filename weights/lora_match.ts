@@ -1,5 +1,5 @@
 import type { LoraLayer } from "./lora_file.ts";
-import { flatName } from "./lora_names.ts";
+import { comparableName } from "./lora_names.ts";
 import type { LoraNetwork } from "./lora_names.ts";
 
 /**
@@ -12,19 +12,14 @@ export function matchLora(
   modules: Iterable<string>,
 ): { matched: Map<string, LoraLayer>; unmatched: LoraLayer[] } {
   const byFlatName = new Map<string, string>();
-  for (const module of modules) byFlatName.set(comparable(flatName(module)), module);
+  for (const module of modules) byFlatName.set(comparableName(module), module);
   const matched = new Map<string, LoraLayer>();
   const unmatched: LoraLayer[] = [];
   for (const layer of layers) {
     if (layer.network !== network) continue;
-    const module = byFlatName.get(comparable(layer.module));
+    const module = byFlatName.get(comparableName(layer.module));
     if (module === undefined || matched.has(module)) unmatched.push(layer);
     else matched.set(module, layer);
   }
   return { matched, unmatched };
-}
-
-/** Text encoders are written with and without their outermost module. */
-function comparable(flat: string): string {
-  return flat.replace(/^text_model_/, "");
 }

@@ -34,6 +34,11 @@ export function flatName(module: string): string {
   return module.replaceAll(".", "_");
 }
 
+/** A module's flat name; text encoders are written with and without their outermost module. */
+export function comparableName(module: string): string {
+  return flatName(module).replace(/^text_model_/, "");
+}
+
 /**
  * Where the layer of `key` (a name without its ending, such as `.lora_down.weight`) belongs, in any
  * of the spellings of kohya (diffusers' or LDM's block names), PEFT, and diffusers before PEFT.

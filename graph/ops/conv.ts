@@ -52,7 +52,7 @@ function padding({ pads }: ConvAttributes, axis: number): number {
   return pads[axis]! + pads[axis + pads.length / 2]!;
 }
 
-function checkConv(op: string, types: readonly (TensorType | undefined)[], channels: number): void {
+function checkConv(op: string, types: readonly (TensorType | undefined)[], channels: Dim): void {
   const shapes = types.flatMap((type) => type ? [type.shape] : []);
   const [x, w] = shapes as [Shape, Shape];
   sameDtype(op, types);
@@ -68,7 +68,9 @@ const convOp: OpDef<ConvInputs, ConvAttributes> = {
   type: "Conv",
   attributes: convAttributes,
   infer: ([x, w, b], attributes) => {
-    checkConv("Conv", [x, w, b], fixed("Conv", w.shape, 1) * attributes.group);
+    const { group } = attributes;
+    // Channels may be a symbol, where no groups divide them.
+    checkConv("Conv", [x, w, b], group === 1 ? w.shape[1]! : fixed("Conv", w.shape, 1) * group);
     const kernel = w.shape.slice(2);
     const spatial = attributes.strides.map((stride, i) => {
       const room = fixed("Conv", x.shape, i + 2) + padding(attributes, i);

@@ -135,6 +135,7 @@ export {
   webgpu,
 } from "./ffi/providers.ts";
 export { ModelFormatError } from "./weights/model_format_error.ts";
+export type { DeviceSpeed } from "./pipeline/device_speed.ts";
 export {
   libraryCandidates,
   libraryFailure,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { LibraryReport } from "../mod.ts";
+import type { DeviceSpeed, LibraryReport } from "../mod.ts";
 import type { SamplingReport, Trial } from "./doctor_children.ts";
 import type { FolderReport } from "./doctor_folders.ts";
 import type { MachineReport } from "./doctor_machine.ts";
@@ -113,13 +113,18 @@ function libraryLines({ path, taken, trial }: CandidateReport): string[] {
     `       ${version}, ${taken ? "taken" : "not taken: one before it loads"}`,
     ...(taken
       ? [
-        ...providers.map(({ name, works, reason }) =>
-          `       ${name.padEnd(9)}${works ? "works" : reason}`
+        ...providers.map(({ name, works, reason, speed }) =>
+          `       ${name.padEnd(9)}${works ? `works${speed ? speedText(speed) : ""}` : reason}`
         ),
         ...devices.map((device) => `       device   ${device}`),
       ]
       : []),
   ];
+}
+
+function speedText({ multiplyAdds, bytes }: DeviceSpeed): string {
+  const [products, memory] = [multiplyAdds, bytes].map((each) => (each / 1e9).toFixed(0));
+  return `: ${products} billion multiply-adds a second (float32), memory ${memory} GB/s`;
 }
 
 function samplingLine(sampling: Trial<SamplingReport>): string {

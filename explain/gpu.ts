@@ -4,11 +4,11 @@
  * @module
  */
 
-import { named } from "../ffi/providers.ts";
-import { Tensor } from "../ffi/tensor.ts";
+import { cpu, named } from "../ffi/providers.ts";
 import { toOnnx } from "../graph/onnx_write.ts";
 import { matMul } from "../graph/ops/linalg.ts";
 import { input } from "../graph/value.ts";
+import { deviceSpeed, multiplyAdds } from "../pipeline/device_speed.ts";
 import { atLeast, type Report } from "./report.ts";
 import type { Laboratory, Topic } from "./topic.ts";
 
@@ -68,12 +68,13 @@ const SIDES = [128, 256, 512, 1024];
 
 async function run(laboratory: Laboratory): Promise<Report> {
   const { runtime, options } = laboratory.builder, built = runtime.providers();
-  const speeds: [number, number][] = [];
+  const [device = cpu()] = options.providers, speeds: [number, number][] = [];
   for (const side of SIDES) {
     laboratory.progress(`multiplying matrices of ${side}`);
-    speeds.push([side, await multiplyAdds(laboratory, side)]);
+    speeds.push([side, multiplyAdds(runtime, device, side)]);
   }
   const best = Math.max(...speeds.map(([, speed]) => speed));
+  const { bytes } = deviceSpeed(runtime, device);
   const names = new Set([...built, ...OPTIONS.map(({ provider }) => provider)]);
   return {
     topic: "gpu",
@@ -117,7 +118,13 @@ async function run(laboratory: Laboratory): Promise<Report> {
         kind: "text",
         text:
           `At ${(best / 1e9).toFixed(0)} billion a second, one call of SD 1.5's U-Net takes at ` +
-          `least ${(340e9 / best).toFixed(1)} s here. Rented graphics cards do the whole picture ` +
+          `least ${(340e9 / best).toFixed(1)} s here. Its memory moves ${
+            (bytes / 1e9).toFixed(0)
+          } GB a ` +
+          `second: reading the U-Net's 3.4 GB of weights once takes ${
+            (3.4e9 / bytes).toFixed(2)
+          } ` +
+          `s, which is why half precision and batches help. Rented graphics cards do the whole picture ` +
           "in a few seconds; latent doctor says what is missing to use one that is here.",
       },
     ],
@@ -146,26 +153,6 @@ async function run(laboratory: Laboratory): Promise<Report> {
       "Williams, Waterman, Patterson 2009, Roofline: an Insightful Visual Performance Model",
     ],
   };
-}
-
-/** Multiply-adds a second in the product of two square matrices; the best of three. */
-async function multiplyAdds(
-  { builder: { runtime, options: { providers } } }: Laboratory,
-  side: number,
-): Promise<number> {
-  const [a, b] = ["a", "b"].map((name) => input(name, "float32", [side, side]));
-  const { bytes } = toOnnx({ inputs: [a!, b!], outputs: { product: matMul(a!, b!) } });
-  using session = runtime.createSession(bytes, { providers });
-  const data = new Float32Array(side * side).fill(0.5);
-  using x = Tensor.from(runtime, "float32", data, [side, side]);
-  let best = Infinity;
-  for (let i = 0; i < 4; i++) {
-    const began = performance.now(), { product } = await session.run({ a: x, b: x });
-    // The first run allocates.
-    if (i > 0) best = Math.min(best, (performance.now() - began) / 1000);
-    product![Symbol.dispose]();
-  }
-  return side ** 3 / best;
 }
 
 function devicesOf({ builder: { runtime } }: Laboratory): string[][] {

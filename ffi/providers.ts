@@ -179,6 +179,14 @@ export function plugin(options: PluginOptions): Provider {
   };
 }
 
+/** The memory that a provider computes in: as {@linkcode IoBinding.bindOutput} takes it. */
+export function deviceMemory(
+  { via, options }: Provider,
+): { readonly name: string; readonly deviceId: number } {
+  const isCuda = via === "cuda" || via === "tensorrt";
+  return { name: isCuda ? "Cuda" : "Cpu", deviceId: Number((isCuda && options.device_id) || 0) };
+}
+
 /** The options that were given, as the strings that ONNX Runtime reads. */
 function given(
   options: Readonly<Record<string, string | number | boolean | undefined>>,

@@ -7,6 +7,7 @@
  */
 
 import type { IoBinding, Memory } from "../ffi/io_binding.ts";
+import { deviceMemory } from "../ffi/providers.ts";
 import type { Session } from "../ffi/session.ts";
 import { Tensor } from "../ffi/tensor.ts";
 import { identity } from "../graph/ops/elementwise.ts";
@@ -49,11 +50,9 @@ export class DeviceLoop implements Disposable {
   ) {
     this.#turns = [step.bind(), step.bind()];
     const [first] = builder.options.providers;
-    const { enable_cuda_graph, trt_cuda_graph_enable, device_id = "0" } = first?.options ?? {};
+    const { enable_cuda_graph, trt_cuda_graph_enable } = first?.options ?? {};
     this.recorded = enable_cuda_graph === "1" || trt_cuda_graph_enable === "1";
-    this.#memory = first?.via === "cuda" || first?.via === "tensorrt"
-      ? { name: "Cuda", deviceId: Number(device_id) }
-      : { name: "Cpu" };
+    this.#memory = first ? deviceMemory(first) : { name: "Cpu" };
   }
 
   /** Builds the loop of a step graph, see `stepGraph`, on the device of the first provider. */

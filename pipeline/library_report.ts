@@ -13,6 +13,7 @@ import { openRuntime, type Runtime } from "../ffi/runtime.ts";
 import { toOnnx } from "../graph/onnx_write.ts";
 import { add } from "../graph/ops/arithmetic.ts";
 import { input } from "../graph/value.ts";
+import { type DeviceSpeed, deviceSpeed } from "./device_speed.ts";
 import { hubCacheFolder } from "./hub_cache.ts";
 
 /** One execution provider of a library. */
@@ -23,6 +24,8 @@ export interface ProviderReport {
   readonly works: boolean;
   /** Why not, a sentence. */
   readonly reason?: string;
+  /** How fast its device is, if it works. */
+  readonly speed?: DeviceSpeed;
 }
 
 /** A library that loads. */
@@ -74,7 +77,7 @@ function tryProvider(
   const { bytes } = toOnnx({ inputs: [x], outputs: { y: add(x, x) } });
   try {
     runtime.createSession(bytes, { providers: [provider] })[Symbol.dispose]();
-    return { name, works: true };
+    return { name, works: true, speed: deviceSpeed(runtime, provider) };
   } catch (error) {
     if (error instanceof ProviderError) return { name, works: false, reason: error.reason };
     return { name, works: false, reason: error instanceof Error ? error.message : String(error) };

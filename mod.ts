@@ -132,6 +132,9 @@ export {
   type PluginOptions,
   type Provider,
   type ProviderExtras,
+  tensorrt,
+  type TensorrtOptions,
+  tensorrtRtx,
   webgpu,
 } from "./ffi/providers.ts";
 export { ModelFormatError } from "./weights/model_format_error.ts";

@@ -26,10 +26,11 @@ import {
   UsageError,
 } from "./flags.ts";
 import { GENERATE_FLAGS, openOptionsOf } from "./generate_flags.ts";
+import { PROVIDER_FLAGS } from "./provider_flags.ts";
 import { withInterrupt } from "./interrupt.ts";
 import { progressTo } from "./progress.ts";
 
-const { model, config, variant, vae, lora, provider, quiet, verbose, help, prompt, seed, json } =
+const { model, config, variant, vae, lora, quiet, verbose, help, prompt, seed, json } =
   GENERATE_FLAGS;
 
 const EXPLAIN_FLAGS = {
@@ -38,7 +39,7 @@ const EXPLAIN_FLAGS = {
   variant,
   vae,
   lora,
-  provider,
+  ...PROVIDER_FLAGS,
   prompt,
   seed,
   html: { kind: "text", value: "PATH", help: "a page, or with --all a folder with the course" },

@@ -7,10 +7,10 @@
 import { StableDiffusion } from "../mod.ts";
 import { type FlagTable, helpOf, parseFlags, UsageError } from "./flags.ts";
 import { GENERATE_FLAGS, openOptionsOf } from "./generate_flags.ts";
+import { PROVIDER_FLAGS } from "./provider_flags.ts";
 import { progressTo } from "./progress.ts";
 
-const { model, config, variant, vae, lora, provider, quiet, verbose, help, width, height } =
-  GENERATE_FLAGS;
+const { model, config, variant, vae, lora, quiet, verbose, help, width, height } = GENERATE_FLAGS;
 
 const EXPORT_FLAGS = {
   model,
@@ -18,7 +18,7 @@ const EXPORT_FLAGS = {
   variant,
   vae,
   lora,
-  provider,
+  ...PROVIDER_FLAGS,
   width,
   height,
   output: { kind: "text", value: "DIR", short: "o", help: "folder to write to" },

@@ -4,21 +4,11 @@
  * @module
  */
 
-import {
-  cpu,
-  cuda,
-  type GenerateOptions,
-  Image,
-  type Lora,
-  LORA_MODES,
-  type OpenOptions,
-  openvino,
-  type Provider,
-  webgpu,
-} from "../mod.ts";
+import { type GenerateOptions, Image, type Lora, LORA_MODES, type OpenOptions } from "../mod.ts";
 import type { FlagTable, FlagValues } from "./flags.ts";
 import { UsageError } from "./flags.ts";
 import { progressTo } from "./progress.ts";
+import { PROVIDER_FLAGS, providersOf } from "./provider_flags.ts";
 import {
   BESIDE_NETWORK_FLAGS,
   BESIDE_PICTURE_FLAGS,
@@ -138,11 +128,7 @@ export const GENERATE_FLAGS = {
   "no-metadata": { kind: "switch", help: "do not write into the picture how it was made" },
   "hash-weights": { kind: "switch", help: "write the SHA-256 of large weight files into it, too" },
   "vae-tiling": { kind: "switch", help: "decode in tiles, as is done when memory is short" },
-  provider: {
-    kind: "list",
-    value: "NAME",
-    help: "execution provider: cpu, cuda, openvino, webgpu; repeat for fallbacks (cpu)",
-  },
+  ...PROVIDER_FLAGS,
   output: {
     kind: "text",
     value: "PATH",
@@ -275,17 +261,6 @@ function numbersOf(flag: string, text: string | undefined): number[] | undefined
   const numbers = text?.split(",").map((part) => part.trim() === "" ? NaN : Number(part));
   if (numbers?.every(Number.isFinite) ?? true) return numbers;
   throw new UsageError(`${flag} takes numbers with commas between them; got "${text}".`);
-}
-
-const PROVIDERS: Readonly<Record<string, () => Provider>> = { cpu, cuda, openvino, webgpu };
-
-/** `--provider` as data. @throws {UsageError} for an unknown name. */
-export function providersOf(flags: GenerateFlags): Provider[] {
-  return (flags.provider ?? ["cpu"]).flatMap((names) => names.split(",")).map((name) => {
-    const provider = Object.hasOwn(PROVIDERS, name) ? PROVIDERS[name] : undefined;
-    if (provider) return provider();
-    throw new UsageError(`--provider takes ${Object.keys(PROVIDERS).join(", ")}; got "${name}".`);
-  });
 }
 
 /** `{ [key]: value }`, or nothing where the value is absent: an absent option must stay absent. */

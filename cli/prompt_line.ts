@@ -9,7 +9,17 @@ import { GENERATE_FLAGS, type GenerateFlags } from "./generate_flags.ts";
 
 /** Flags that the whole run has in common: what is opened, and what is told. */
 const RUN_FLAGS = [
-  ...["model", "config", "variant", "vae", "provider", "offline", "hash-weights"] as const,
+  ...[
+    "model",
+    "config",
+    "variant",
+    "vae",
+    "provider",
+    "device",
+    "provider-option",
+    "offline",
+    "hash-weights",
+  ] as const,
   ...[
     "lora",
     "lora-dir",

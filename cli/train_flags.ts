@@ -4,13 +4,13 @@
  * @module
  */
 
-import { cpu, cuda, openvino, type Provider, webgpu } from "../mod.ts";
 import {
   type LoraOptions,
   RUN_DEFAULTS as TRAINING_DEFAULTS,
   type RunOptions as TrainingOptions,
 } from "../training/mod.ts";
 import { type FlagTable, type FlagValues, UsageError } from "./flags.ts";
+import { PROVIDER_FLAGS, providersOf } from "./provider_flags.ts";
 
 const D = TRAINING_DEFAULTS;
 
@@ -70,11 +70,7 @@ export const TRAIN_FLAGS = {
     range: [1, 1e7],
     help: `updates between checkpoints (${D.saveEvery})`,
   },
-  provider: {
-    kind: "list",
-    value: "NAME",
-    help: "execution provider: cpu, cuda, openvino, webgpu; repeat for fallbacks (cpu)",
-  },
+  ...PROVIDER_FLAGS,
   threads: { kind: "integer", range: [1, 1024], help: "of one operator (ONNX Runtime's choice)" },
   json: { kind: "switch", help: "events as JSON lines" },
   quiet: { kind: "switch", short: "q", help: "no messages" },
@@ -145,7 +141,7 @@ export function trainingOptions(flags: FlagValues<typeof TRAIN_FLAGS>): Training
     resume: flags.resume,
     saveEvery: whole(flags["save-every"]),
     threads: whole(flags.threads),
-    providers: (flags.provider ?? ["cpu"]).map(providerOf),
+    providers: providersOf(flags),
   };
 }
 
@@ -172,10 +168,4 @@ export function required(name: string, value: string | undefined): string {
 /** A whole number within its flag's range. */
 export function whole(value: bigint | undefined): number | undefined {
   return value === undefined ? undefined : Number(value);
-}
-
-function providerOf(name: string): Provider {
-  const known: Readonly<Record<string, () => Provider>> = { cpu, cuda, openvino, webgpu };
-  if (Object.hasOwn(known, name)) return known[name]!();
-  throw new UsageError(`--provider takes ${Object.keys(known).join(", ")}; got "${name}".`);
 }

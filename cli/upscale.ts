@@ -6,7 +6,7 @@
 
 import { Image, Upscaler } from "../mod.ts";
 import { type FlagTable, helpOf, parseFlags, UsageError } from "./flags.ts";
-import { providersOf } from "./generate_flags.ts";
+import { PROVIDER_FLAGS, providersOf } from "./provider_flags.ts";
 import { withInterrupt } from "./interrupt.ts";
 import { openOutput } from "./output.ts";
 import { progressTo } from "./progress.ts";
@@ -20,7 +20,7 @@ export const UPSCALE_FLAGS = {
     range: [0, 4096],
     help: "pixels that tiles share, against seams (16)",
   },
-  provider: { kind: "list", value: "NAME", help: "cpu, cuda, openvino, webgpu (cpu)" },
+  ...PROVIDER_FLAGS,
   output: { kind: "text", value: "PATH", short: "o", help: "file, folder/, template, or -" },
   quiet: { kind: "switch", short: "q", help: "no messages" },
   verbose: { kind: "switch", short: "v", help: "where an error comes from" },

@@ -15,10 +15,11 @@ import {
 import { BESIDE_NETWORK_FLAGS, BESIDE_PICTURE_FLAGS } from "./beside_flags.ts";
 import { type FlagTable, helpOf, parseFlags, UsageError } from "./flags.ts";
 import { GENERATE_FLAGS, openOptionsOf, picturesOf } from "./generate_flags.ts";
+import { PROVIDER_FLAGS } from "./provider_flags.ts";
 import { withInterrupt } from "./interrupt.ts";
 import { progressTo } from "./progress.ts";
 
-const { model, config, variant, vae, offline, lora, embedding, provider } = GENERATE_FLAGS;
+const { model, config, variant, vae, offline, lora, embedding } = GENERATE_FLAGS;
 const { image, mask, depth, wildcards, quiet, verbose, help } = GENERATE_FLAGS;
 
 const VERIFY_FLAGS = {
@@ -37,7 +38,7 @@ const VERIFY_FLAGS = {
   mask,
   depth,
   wildcards,
-  provider,
+  ...PROVIDER_FLAGS,
   tolerance: { kind: "integer", range: [0, 255], help: "difference that a channel may have (0)" },
   quiet,
   verbose,

@@ -49,7 +49,8 @@ export class DeviceLoop implements Disposable {
     readonly builder: SessionBuilder,
   ) {
     this.#turns = [step.bind(), step.bind()];
-    const [first] = builder.options.providers;
+    const failed = new Set(step.skipped.map(({ provider }) => provider));
+    const first = builder.options.providers.find(({ name }) => !failed.has(name));
     const { enable_cuda_graph, trt_cuda_graph_enable } = first?.options ?? {};
     this.recorded = enable_cuda_graph === "1" || trt_cuda_graph_enable === "1";
     this.#memory = first ? deviceMemory(first) : { name: "Cpu" };

@@ -1,5 +1,12 @@
 import assert from "node:assert/strict";
-import { type GenerateOptions, type Image, StableDiffusion, type Step } from "../../mod.ts";
+import {
+  cpu,
+  cuda,
+  type GenerateOptions,
+  type Image,
+  StableDiffusion,
+  type Step,
+} from "../../mod.ts";
 
 const PROMPT = "a red seven on a blue background";
 
@@ -122,4 +129,17 @@ Deno.test("the loop on the device stops within a step", async () => {
   })();
   await assert.rejects(run, /enough/);
   assert.ok(await sd.generate({ prompt: PROMPT, seed: 1, steps: 2 }), "it can draw again");
+});
+
+Deno.test("the loop runs where the first provider that works is", async () => {
+  const warnings: string[] = [];
+  const onWarning = (message: string) => void warnings.push(message);
+  await using sd = await StableDiffusion.open(undefined, { providers: [cuda(), cpu()], onWarning });
+  await using host = await StableDiffusion.open();
+  const options = { prompt: PROMPT, seed: 1, steps: 2 };
+  const [got, expected] = [await sd.generate(options), await host.generate(options)];
+  const apart = got.data.map((x, k) => Math.abs(x - expected.data[k]!));
+  assert.ok(Math.max(...apart) <= 1);
+  assert.equal(warnings.length, 1);
+  assert.match(warnings[0]!, /CUDAExecutionProvider/);
 });

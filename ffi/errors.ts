@@ -96,8 +96,8 @@ const ORT_ERROR_CODES = [
 
 /** A failure that ONNX Runtime itself reported. */
 export class OrtError extends Error {
-  /** `OrtError`. */
-  override readonly name = "OrtError";
+  /** `OrtError`, or the name of a kind of it. */
+  override readonly name: string = "OrtError";
   /** The name in `enum OrtErrorCode`, without its prefix. */
   readonly code: string;
   /** The C function that failed. */
@@ -113,6 +113,31 @@ export class OrtError extends Error {
     this.operation = operation;
     this.detail = message;
   }
+}
+
+/** How the arenas of ONNX Runtime, CUDA and C++ say that there is no more memory. */
+const OUT_OF_MEMORY =
+  /Failed to allocate memory|is smaller than requested bytes|out of memory|OUT_OF_MEMORY|bad_alloc/i;
+
+/** The processor's or the device's memory is not enough; the session and the process live on. */
+export class OutOfMemoryError extends OrtError {
+  /** `OutOfMemoryError`. */
+  override readonly name = "OutOfMemoryError";
+  /** The bytes that were asked for in vain, if it was said. */
+  readonly requestedBytes: number | undefined;
+
+  /** Reads how much was asked for. */
+  constructor(code: number, operation: string, message: string) {
+    super(code, operation, message);
+    const bytes = /requested (?:buffer of size|bytes of) (\d+)/.exec(message)?.[1];
+    this.requestedBytes = bytes === undefined ? undefined : Number(bytes);
+  }
+}
+
+/** The error for a failed status: one of its own where memory is not enough. */
+export function ortError(code: number, operation: string, message: string): OrtError {
+  const Kind = OUT_OF_MEMORY.test(message) ? OutOfMemoryError : OrtError;
+  return new Kind(code, operation, message);
 }
 
 /** Something that owned native memory was used after its disposal. */

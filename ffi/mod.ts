@@ -45,5 +45,6 @@ export {
   LibraryVersionError,
   MissingSymbolError,
   OrtError,
+  OutOfMemoryError,
   ProviderError,
 } from "./errors.ts";

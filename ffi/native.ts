@@ -1,5 +1,5 @@
 import type { OrtApi, OrtApiNonblocking } from "./api.ts";
-import { OrtError } from "./errors.ts";
+import { OrtError, ortError } from "./errors.ts";
 import { Handle, Lifetimes, type Resource } from "./handle.ts";
 import { cstring, pointerIn, textAt } from "./memory.ts";
 
@@ -21,7 +21,7 @@ type Loose = (...args: unknown[]) => Deno.PointerValue;
 export function check(api: OrtApi, status: Deno.PointerValue, operation: string): void {
   if (status === null) return;
   try {
-    throw new OrtError(api.GetErrorCode(status), operation, textAt(api.GetErrorMessage(status)));
+    throw ortError(api.GetErrorCode(status), operation, textAt(api.GetErrorMessage(status)));
   } finally {
     api.ReleaseStatus(status);
   }

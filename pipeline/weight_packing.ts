@@ -12,7 +12,7 @@ import { weightBehind } from "../graph/weight_views.ts";
 import type { GraphModel } from "../models/graph_model.ts";
 
 /** Rows that a product has at least for a packed weight to pay. */
-const FEWEST_ROWS = 256;
+const FEWEST_ROWS = 128;
 
 const PRODUCTS: ReadonlySet<string> = new Set(["Conv", "FusedMatMul", "Gemm", "MatMul"]);
 
@@ -26,7 +26,7 @@ export function weightsLeftMapped(model: GraphModel, budget: number): Set<Value>
     if (!weight || !result || !PRODUCTS.has(op.type) || !weightBehind(weight)) return [];
     const sizes = result.shape.map(Number);
     const width = op.type === "Conv" ? sizes[1]! : sizes.at(-1)!;
-    const rows = sizes.reduce((a, b) => a * b, 1) / width;
+    const rows = sizes.slice(1).reduce((a, b) => a * b, 1) / width;
     const bytes = weight.shape.reduce<number>((a, b) => a * Number(b), 4);
     return [{ weight, rows, bytes, convolution: op.type === "Conv" }];
   });

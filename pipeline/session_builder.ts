@@ -29,7 +29,7 @@ export interface SessionBuilderOptions {
  * Bytes of weights that a session may copy to have them in the order that its kernels like. All
  * others stay mapped: they cost no memory of their own, and no time to load.
  */
-const PACKED_BYTES = 256 << 20;
+const PACKING = { budget: 256 << 20, small: 64 << 20 };
 
 /**
  * Optimizers that read weights. Those supplied from memory reach the kernels only: an optimizer
@@ -63,7 +63,7 @@ export class SessionBuilder {
    * session whose memory never moves may be `recorded`, where the provider is asked to (CUDA graphs).
    */
   async build(model: GraphModel, { recorded = false } = {}): Promise<Session> {
-    const variable = weightsLeftMapped(model, PACKED_BYTES);
+    const variable = weightsLeftMapped(model, PACKING);
     const { bytes, initializers, externalRoot } = toOnnx({ ...model, variable });
     const supplied = new Map<string, Tensor>();
     // One at a time: what is read and not yet converted stays small.

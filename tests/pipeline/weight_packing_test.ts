@@ -20,7 +20,7 @@ function weight(name: string, shape: readonly number[], value = 0.5): Value {
 function model() {
   const x = input("x", "float32", [1, 4, 32, 32]);
   const filter = weight("filter", [4, 4, 1, 1]), matrix = weight("matrix", [8, 1024]);
-  const y = linear(reshape(conv(x, filter), [4, 1024]), matrix);
+  const y = linear(reshape(conv(x, filter), [1, 4, 1024]), matrix);
   return {
     graph: { name: "m", inputs: [x], outputs: { y }, parameters: [], unexpected: [] },
     filter,
@@ -30,8 +30,27 @@ function model() {
 
 Deno.test("weightsLeftMapped() packs what many rows use, within the budget", () => {
   const { graph, filter, matrix } = model();
-  assert.deepEqual([...weightsLeftMapped(graph, 1 << 20)], [matrix]);
-  assert.deepEqual(new Set(weightsLeftMapped(graph, 0)), new Set([filter, matrix]));
+  assert.deepEqual([...weightsLeftMapped(graph, { budget: 1 << 20, small: 0 })], [matrix]);
+  assert.deepEqual(
+    weightsLeftMapped(graph, { budget: 0, small: 0 }),
+    new Set([filter, matrix]),
+  );
+});
+
+Deno.test("weightsLeftMapped() packs all of a small model", () => {
+  const { graph } = model(), bytes = 4 * (16 + 8 * 1024);
+  assert.equal(weightsLeftMapped(graph, { budget: 0, small: bytes }).size, 0);
+  assert.equal(weightsLeftMapped(graph, { budget: 0, small: bytes - 1 }).size, 2);
+});
+
+Deno.test("weightsLeftMapped() decides the same for every batch", () => {
+  const left = (batch: number) => {
+    const x = input("x", "float32", [batch, 64, 64]), matrix = weight("matrix", [8, 64]);
+    const y = linear(x, matrix);
+    const graph = { name: "m", inputs: [x], outputs: { y }, parameters: [], unexpected: [] };
+    return weightsLeftMapped(graph, { budget: 1 << 20, small: 0 }).size;
+  };
+  assert.deepEqual([1, 2, 16].map(left), [1, 1, 1]);
 });
 
 Deno.test("toOnnx() declares variable weights as inputs too, and a run needs them not", () => {

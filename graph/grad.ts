@@ -86,7 +86,7 @@ export function throughExpansion<I extends Inputs, A extends object>(
  * The reverse pass; `stop`: go no further back than `wrt`; `again`: nodes to compute again. Undefined
  * where nothing flows.
  */
-function pullback(
+export function pullback(
   outputs: readonly Value[],
   wrt: readonly Value[],
   seeds: readonly Value[],
@@ -118,7 +118,7 @@ function pullback(
 }
 
 /** Nodes that lie between the targets and the outputs, in the order they were made. */
-function nodesBetween(
+export function nodesBetween(
   outputs: readonly Value[],
   targets: ReadonlySet<Value>,
   stop: boolean,
@@ -135,12 +135,13 @@ function nodesBetween(
 }
 
 /** "block/conv/grad", also for the gradient of what is already there. */
-function gradientScope({ scope }: OpNode): string {
+export function gradientScope({ scope }: OpNode): string {
   if (scope === "") return "grad";
   return /(^|\/)grad$/.test(scope) ? scope : `${scope}/grad`;
 }
 
-function applyRule(node: OpNode, gs: readonly Value[]): Cotangents {
+/** What the rule of a node's operation says of the cotangents of its outputs. */
+export function applyRule(node: OpNode, gs: readonly Value[]): Cotangents {
   const { op, scope: at } = node;
   if (op.vjp === "zero") return [];
   if (op.vjp === "none") {
@@ -156,7 +157,7 @@ function applyRule(node: OpNode, gs: readonly Value[]): Cotangents {
 }
 
 /** Sums a cotangent over the axes along which its value was broadcast. */
-function sumTo(g: Value, value: Value, op: string): Value {
+export function sumTo(g: Value, value: Value, op: string): Value {
   const shape = value.shape;
   if (sameShape(g.shape, shape)) return g;
   const lead = g.shape.length - shape.length;

@@ -15,10 +15,20 @@ export {
   type TensorType,
   Value,
 } from "./value.ts";
-export type { AttributeKind, Attributes, Cotangents, OpDef, TypesOf, Vjp } from "./op.ts";
+export type {
+  AttributeKind,
+  Attributes,
+  Cotangents,
+  Jvp,
+  OpDef,
+  Tangents,
+  TypesOf,
+  Vjp,
+} from "./op.ts";
 export { scope } from "./scope.ts";
 export { type Lowering, lowering } from "./lowering.ts";
 export { grad, GradientError, type GradOptions } from "./grad.ts";
+export { jvp } from "./jvp.ts";
 export type { SegmentOf } from "./recompute.ts";
 export {
   type ExternalInitializer,

@@ -25,6 +25,15 @@ export interface Vjp<I extends Inputs, A extends object> {
   rule(g: Value, node: OpNode<I, A>, all: readonly Value[]): Cotangents;
 }
 
+/** The type of forward rules. */
+export interface Jvp<I extends Inputs, A extends object> {
+  /** From the tangents of the inputs, undefined where one stands still, to those of the outputs. */
+  rule(tangents: Tangents<I>, node: OpNode<I, A>): readonly (Value | undefined)[];
+}
+
+/** A tangent for each input that moves. */
+export type Tangents<I extends Inputs> = { readonly [K in keyof I]: Value | undefined };
+
 /**
  * An operation. `I` are its inputs, `A` its options: those listed in `attributes` are written as ONNX
  * attributes, the others only inform `infer` and `vjp` (ONNX takes them as inputs, or not at all).
@@ -43,6 +52,11 @@ export interface OpDef<I extends Inputs = Inputs, A extends object = Attributes>
    * `"none"`: there is a derivative but no rule, asking for it is an error.
    */
   readonly vjp: Vjp<I, A>["rule"] | "none" | "zero";
+  /**
+   * The derivative forward (Jacobian-vector product). Absent: what `vjp` says of it; an operation has
+   * its own where that is shorter, or where there is no other.
+   */
+  readonly jvp?: Jvp<I, A>["rule"];
 }
 
 /** Applies an operation and returns all its results. */

@@ -1,13 +1,14 @@
 /** Multi-head attention: one contrib node of ONNX Runtime, or matrix products and a softmax. */
 import type { DType } from "../dtype.ts";
 import { grad, throughExpansion } from "../grad.ts";
+import { jvp } from "../jvp.ts";
 import { lower, lowering } from "../lowering.ts";
 import { apply, type OpDef, opTable, sameDtype } from "../op.ts";
 import { type Dim, fixed, ShapeError } from "../shape.ts";
 import { after } from "../recompute.ts";
 import { constant, type OpNode, type Value } from "../value.ts";
 import { add, mul, where } from "./arithmetic.ts";
-import { cast } from "./elementwise.ts";
+import { cast, identity } from "./elementwise.ts";
 import { matMul } from "./linalg.ts";
 import { expand, reshape, transpose, unsqueeze } from "./movement.ts";
 import { triangleLower } from "./indexing.ts";
@@ -44,12 +45,24 @@ const multiHeadAttentionOp: OpDef<ContribInputs, ContribAttributes> = {
     shape: [...q.shape.slice(0, 2), v.shape[2] as Dim],
   }],
   vjp: (g, node) => isLarge(node) ? headByHead(g, node) : attentionGradient(g, node),
+  jvp: (tangents, { inputs, attributes }) =>
+    lowering("primitive", () => {
+      const copies = inputs.map((value) => value && identity(value));
+      const moving = copies.filter((copy, i) => copy && tangents[i]) as Value[];
+      const [q, k, v, , , bias] = copies as unknown as ContribInputs;
+      const mixed = expansion([q, k, v, undefined, undefined, bias], attributes);
+      return jvp([mixed], moving, tangents.filter((tangent) => tangent !== undefined));
+    }),
 };
 
-const attentionGradient = throughExpansion<ContribInputs, ContribAttributes>(
-  ([q, k, v, , , bias], { num_heads, scale, unidirectional }) =>
-    attentionPrimitive(q, k, v, bias, { heads: num_heads, scale, causal: unidirectional === 1 }),
-);
+function expansion(
+  [q, k, v, , , bias]: ContribInputs,
+  { num_heads: heads, scale, unidirectional }: ContribAttributes,
+): Value {
+  return attentionPrimitive(q, k, v, bias, { heads, scale, causal: unidirectional === 1 });
+}
+
+const attentionGradient = throughExpansion(expansion);
 
 /** Scores of one head from which its derivative takes several times 4 MB. */
 const LARGE = 2 ** 20;

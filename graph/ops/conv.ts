@@ -1,7 +1,8 @@
 /** Convolutions and average pooling, over 1 to 3 spatial axes: x [N, C, ...]. */
-import { apply, type OpDef, opTable, sameDtype } from "../op.ts";
+import { apply, type OpDef, opTable, sameDtype, type Tangents } from "../op.ts";
 import { type Dim, fixed, fixedShape, type Shape, ShapeError } from "../shape.ts";
-import { constant, type TensorType, type Value } from "../value.ts";
+import { constant, type OpNode, type TensorType, type Value } from "../value.ts";
+import { add } from "./arithmetic.ts";
 import { concat, pad, slice } from "./join.ts";
 import { matMul } from "./linalg.ts";
 import { expand, reshape, transpose } from "./movement.ts";
@@ -90,6 +91,7 @@ const convOp: OpDef<ConvInputs, ConvAttributes> = {
     convWeightGradient(x, g, w.shape, attributes),
     b ? channelSum(g) : null,
   ],
+  jvp: (tangents, node) => bilinear(convOp, tangents, node),
 };
 
 /** `w [M, C/group, ...]` slid over `x [N, C, ...]`, plus `b [M]`. */
@@ -144,6 +146,21 @@ function channelSum(g: Value): Value {
   return reduceSum(g, { axes: Array.from(g.shape.keys()).filter((axis) => axis !== 1) });
 }
 
+/** The forward derivative of what is linear in `x`, in `w` and in `b`. */
+function bilinear<A extends object>(
+  op: OpDef<ConvInputs, A>,
+  [tx, tw, tb]: Tangents<ConvInputs>,
+  { inputs: [x, w], outputs: [y], attributes }: OpNode<ConvInputs, A>,
+): (Value | undefined)[] {
+  const { shape } = y as Value, ones = shape.slice(2).map(() => 1);
+  const terms = [
+    tx && apply(op, [tx, w, undefined], attributes),
+    tw && apply(op, [x, tw, undefined], attributes),
+    tb && expand(reshape(tb, [1, shape[1] as Dim, ...ones]), shape),
+  ];
+  return [terms.filter((term) => term !== undefined).reduce((a, b) => add(a, b))];
+}
+
 /** Options of a transposed convolution. */
 export interface ConvTransposeOptions extends ConvOptions {
   /** Extra places at the end of each axis. */
@@ -173,6 +190,7 @@ const convTransposeOp: OpDef<ConvInputs, ConvTransposeAttributes> = {
     convWeightGradient(g, x, w.shape, attributes),
     b ? channelSum(g) : null,
   ],
+  jvp: (tangents, node) => bilinear(convTransposeOp, tangents, node),
 };
 
 /** The transpose of `conv` as a linear map: `w [C, M/group, ...]`, x [N, C, ...] to [N, M, ...]. */
@@ -214,6 +232,7 @@ const averagePoolOp: OpDef<readonly [Value], PoolAttributes> = {
     const options = attributesOf(kernel_shape.length, { ...rest, group: channels });
     return [convInputGradient(g, x.shape, w, options)];
   },
+  jvp: ([t], { attributes }) => [t && apply(averagePoolOp, [t], attributes)],
 };
 
 /** Means over windows of `kernel` places, padding counted as zeros (torch's avg_pool). */

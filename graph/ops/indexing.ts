@@ -25,6 +25,7 @@ const gatherOp: OpDef<Pair, { axis: number }> = {
     const sum = scatterND(base, unsqueeze(indices, count), updates, "add");
     return [transpose(sum, Array.from({ length: rank }, (_, i) => toFront.indexOf(i))), null];
   },
+  jvp: ([t], { inputs: [, indices], attributes: { axis } }) => [t && gather(t, indices, axis)],
 };
 
 /** Slices of `x` along an axis, at integer indices of any shape (an embedding lookup for axis 0). */

@@ -171,6 +171,7 @@ const padOp: OpDef<readonly [Value, Value, Value | undefined], PadAttributes> = 
     const inner = pads.map(([before], i) => [before, before + fixed("Pad", x.shape, i)] as const);
     return [slice(g, inner.map(([from]) => from), inner.map(([, to]) => to)), null, null];
   },
+  jvp: ([t], { attributes: { mode, pads } }) => [t && pad(t, pads, { mode })],
 };
 
 /** Adds `[before, after]` elements to each axis, in the order of axes. */

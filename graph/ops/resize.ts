@@ -43,6 +43,9 @@ const resizeOp: OpDef<ResizeInputs, ResizeAttributes> = {
     const blocks = reshape(g, [...x.shape.slice(0, 2), h, up, w, across]); // each pixel became a block
     return [reduceSum(blocks, { axes: [3, 5] })];
   },
+  jvp: ([t], { inputs: [, , scales, sizes], attributes }) => [
+    t && apply(resizeOp, [t, undefined, scales, sizes], attributes),
+  ],
 };
 
 function resize(x: Value, target: ResizeTarget, attributes: Omit<ResizeAttributes, "size">): Value {

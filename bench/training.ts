@@ -29,6 +29,9 @@ interface Measured {
   readonly step: number;
   readonly seconds: number;
   readonly processor: number;
+  /** Memory of its own (RssAnon), the most seen every 20 ms. */
+  readonly own_gb: number;
+  /** With the pages of files (VmHWM). */
   readonly peak_gb: number;
   readonly loss: number;
 }
@@ -70,6 +73,8 @@ async function measure(options: Options): Promise<void> {
     noise: noiseSettings(parts),
     prompts: () => ({ hidden_states: states }),
   };
+  let own = 0;
+  const sampler = setInterval(() => own = Math.max(own, gigabytes("RssAnon")), 20);
   for (let i = 0; i < options.steps; i++) {
     const began = performance.now(), processor = processorSeconds();
     const { loss } = await trainer.step(batchOf(source, i), 1e-4);
@@ -77,11 +82,13 @@ async function measure(options: Options): Promise<void> {
       step: i,
       seconds: (performance.now() - began) / 1000,
       processor: processorSeconds() - processor,
-      peak_gb: peakGigabytes(),
+      own_gb: own,
+      peak_gb: gigabytes("VmHWM"),
       loss,
     };
     console.log(JSON.stringify(measured));
   }
+  clearInterval(sampler);
 }
 
 /** Of all threads of this process (Linux). */
@@ -90,8 +97,10 @@ function processorSeconds(): number {
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
-function peakGigabytes(): number {
-  return Number(/VmHWM:\s+(\d+)/.exec(Deno.readTextFileSync("/proc/self/status"))![1]) / 1e6;
+/** A figure of this process's memory (Linux). */
+function gigabytes(field: "RssAnon" | "VmHWM"): number {
+  const status = Deno.readTextFileSync("/proc/self/status");
+  return Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)![1]) / 1e6;
 }
 
 /** Runs one program and prints a line of its figures. */
@@ -109,6 +118,7 @@ async function report(name: string, command: string, args: string[]): Promise<vo
   console.log(
     `${name.padEnd(24)} ${least("seconds").toFixed(2).padStart(8)} s  ` +
       `${least("processor").toFixed(2).padStart(8)} s of the processor  ` +
+      `${steps.at(-1)!.own_gb.toFixed(2).padStart(6)} GB own  ` +
       `${steps.at(-1)!.peak_gb.toFixed(2).padStart(6)} GB peak`,
   );
 }

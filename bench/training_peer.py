@@ -8,6 +8,7 @@ size; rank 4 on the attention, AdamW, gradients clipped, float32.
 import json
 import resource
 import sys
+import threading
 import time
 import torch
 import diffusers
@@ -15,6 +16,19 @@ import peft
 from diffusers import UNet2DConditionModel
 from peft import LoraConfig
 
+own_kb = 0
+
+
+def sample_own():
+    """Keeps the most anonymous memory seen."""
+    global own_kb
+    while True:
+        with open("/proc/self/status") as status:
+            own_kb = max(own_kb, next(int(l.split()[1]) for l in status if l.startswith("RssAnon")))
+        time.sleep(0.02)
+
+
+threading.Thread(target=sample_own, daemon=True).start()
 model, side, threads, steps = sys.argv[1], *map(int, sys.argv[2:5])
 torch.set_num_threads(threads)
 torch.manual_seed(0)
@@ -47,6 +61,7 @@ for step in range(steps):
                 "step": step,
                 "seconds": round(time.perf_counter() - began, 3),
                 "processor": round(time.process_time() - cpu, 3),
+                "own_gb": round(own_kb / 1e6, 3),
                 "peak_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 3),
                 "loss": loss.item(),
                 "versions": f"torch {torch.__version__} diffusers {diffusers.__version__} peft {peft.__version__}",

@@ -22,6 +22,7 @@ import {
   trainingOptions,
   whole,
 } from "./train_flags.ts";
+import { TrainPage } from "./train_page.ts";
 import { trainReport } from "./train_report.ts";
 
 type Events = AsyncGenerator<TrainingEvent, void, void>;
@@ -112,11 +113,18 @@ export async function train(args: readonly string[]): Promise<number> {
     throw new UsageError(`latent train ${name} takes flags only; got "${positionals[0]}".`);
   }
   const report = trainReport({ json: flags.json, quiet: flags.quiet });
+  const page = flags.report === undefined ? undefined : new TrainPage(name, flags);
   return await withInterrupt(async (signal) => {
     try {
-      for await (const event of kind.begin(rest, signal)) report.hear(event);
+      for await (const event of kind.begin(rest, signal)) {
+        report.hear(event);
+        page?.hear(event);
+      }
+      page?.finish();
     } finally {
       report.end();
+      // A run that stops early is the one whose curve is wanted most.
+      if (flags.report !== undefined) await page?.write(flags.report);
     }
     return 0;
   });

@@ -70,6 +70,21 @@ export const TRAIN_FLAGS = {
     range: [1, 1e7],
     help: `updates between checkpoints (${D.saveEvery})`,
   },
+  report: {
+    kind: "text",
+    value: "FILE.html",
+    help: "a page with the losses, the rate, samples, settings, time and memory",
+  },
+  "sample-every": {
+    kind: "integer",
+    range: [1, 1e7],
+    help: "updates between the report's samples (a quarter of the run)",
+  },
+  "sample-prompt": {
+    kind: "list",
+    value: "TEXT",
+    help: "what samples show; repeat for more (the first picture's prompt)",
+  },
   ...PROVIDER_FLAGS,
   threads: { kind: "integer", range: [1, 1024], help: "of one operator (ONNX Runtime's choice)" },
   json: { kind: "switch", help: "events as JSON lines" },
@@ -139,10 +154,23 @@ export function trainingOptions(flags: FlagValues<typeof TRAIN_FLAGS>): Training
     checkpointing: flags.checkpointing,
     seed: whole(flags.seed),
     resume: flags.resume,
+    ...sampling(flags),
     saveEvery: whole(flags["save-every"]),
     threads: whole(flags.threads),
     providers: providersOf(flags),
   };
+}
+
+/** Samples are for the report: without one nothing is drawn. */
+function sampling(
+  { report, steps = BigInt(D.steps), ...flags }: FlagValues<typeof TRAIN_FLAGS>,
+): Pick<TrainingOptions, "sampleEvery" | "samplePrompts"> {
+  const every = whole(flags["sample-every"]), prompts = flags["sample-prompt"];
+  if (report !== undefined) {
+    return { sampleEvery: every ?? Math.ceil(Number(steps) / 4), samplePrompts: prompts };
+  }
+  if (every === undefined && prompts === undefined) return {};
+  throw new UsageError("--sample-every and --sample-prompt are for --report FILE.html.");
 }
 
 /** The options of LoRA and DreamBooth beside those of every kind. */

@@ -26,7 +26,10 @@ function jsonReport(): TrainReport {
   return {
     hear({ kind, ...fields }) {
       const elapsed = Math.round(performance.now() - began) / 1000;
-      writeLine("standard output", JSON.stringify({ v: 1, event: kind, elapsed, ...fields }));
+      const told = "samples" in fields
+        ? { step: fields.step, prompts: fields.samples.map(({ prompt }) => prompt) }
+        : fields;
+      writeLine("standard output", JSON.stringify({ v: 1, event: kind, elapsed, ...told }));
     },
     end() {},
   };
@@ -53,6 +56,8 @@ function peopleReport(quiet: boolean): TrainReport {
           );
         case "checkpoint":
           return progress.line(`step ${event.step}  ${lossLine(losses)}  checkpoint`);
+        case "samples":
+          return progress.stage(`drew ${event.samples.length} samples`);
         case "saved": {
           const left = skipped > 0 ? `  ${skipped} pictures skipped` : "";
           return progress.line(`${event.path}${left}`);

@@ -30,8 +30,7 @@ export async function renderHtml(
 <h1>${escape(report.title)}</h1>
 <p class="summary">${escape(report.summary)}</p>
 ${blocks.join("\n")}
-<section aria-labelledby="claims"><h2 id="claims">What this run checked</h2>
-<ul class="claims">${report.claims.map(claimHtml).join("")}</ul></section>
+${claimsHtml(report)}
 ${detailsHtml(report)}
 </main>`,
   );
@@ -113,6 +112,12 @@ async function framesHtml(frames: readonly LabelledPicture[], id: string): Promi
 <label hidden>Step <input type="range" min="0" max="${frames.length - 1}" value="${
     frames.length - 1
   }" aria-controls="${id}"></label></div>`;
+}
+
+function claimsHtml({ claims }: Report): string {
+  if (claims.length === 0) return "";
+  return `<section aria-labelledby="claims"><h2 id="claims">What this run checked</h2>
+<ul class="claims">${claims.map(claimHtml).join("")}</ul></section>`;
 }
 
 function claimHtml({ text, holds, measured }: Report["claims"][number]): string {

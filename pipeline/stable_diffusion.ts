@@ -83,6 +83,19 @@ export interface OpenOptions extends OpenModelOptions {
   readonly onWarning?: (message: string) => void;
 }
 
+const NOTHING_LEARNED: LearnedTokens = { ids: [], vectors: new Float32Array() };
+
+function builderOf(
+  { providers = [cpu()], library, threads, onWarning }: OpenOptions,
+): SessionBuilder {
+  const runtime = openRuntime(library === undefined ? {} : { library });
+  return new SessionBuilder(runtime, {
+    providers,
+    ...(threads !== undefined && { threads }),
+    ...(onWarning && { onWarning }),
+  });
+}
+
 /** A model ready to draw. Owns native memory: dispose it, or write `await using`. */
 export class StableDiffusion implements AsyncDisposable {
   readonly #parts: ModelParts;
@@ -138,7 +151,7 @@ export class StableDiffusion implements AsyncDisposable {
    * @throws {LibraryNotFoundError} where there is no ONNX Runtime.
    */
   static async open(model?: string, options: OpenOptions = {}): Promise<StableDiffusion> {
-    const { providers = [cpu()], library, threads, loras = [], embeddings = [] } = options;
+    const { loras = [], embeddings = [] } = options;
     const parts = await openModel(model, options);
     const preview = await openPreview(parts, options);
     const learned = await addEmbeddings(parts.textEncoders, embeddings);
@@ -151,14 +164,7 @@ export class StableDiffusion implements AsyncDisposable {
       ),
       t2iAdapters: await Promise.all((options.t2iAdapters ?? []).map(openT2iAdapter)),
     };
-    const runtime = openRuntime(library === undefined ? {} : { library });
-    const { onWarning } = options;
-    const session = {
-      providers,
-      ...(threads !== undefined && { threads }),
-      ...(onWarning && { onWarning }),
-    };
-    const builder = new SessionBuilder(runtime, session);
+    const builder = builderOf(options);
     return new StableDiffusion(
       adapted,
       preview,
@@ -166,6 +172,27 @@ export class StableDiffusion implements AsyncDisposable {
       controlNets,
       pictures,
       builder,
+      options,
+    );
+  }
+
+  /**
+   * A pipeline of parts that are open already, with the words that were `learned`, by text encoder;
+   * what the other options name is not opened. Everyone else wants {@linkcode StableDiffusion.open}.
+   */
+  static ofParts(
+    parts: ModelParts,
+    learned: readonly LearnedTokens[] = parts.textEncoders.map(() => NOTHING_LEARNED),
+    options: Pick<OpenOptions, "providers" | "library" | "threads" | "onWarning"> = {},
+  ): StableDiffusion {
+    const pictures = { ipAdapters: [], t2iAdapters: [] };
+    return new StableDiffusion(
+      parts,
+      undefined,
+      learned,
+      [],
+      pictures,
+      builderOf(options),
       options,
     );
   }

@@ -21,6 +21,7 @@ import {
   type RunSettings,
   runSettings,
 } from "./run_options.ts";
+import { samplerOf } from "./samples.ts";
 import { examplesOf, modelOf, trainingShape } from "./subject.ts";
 import {
   encodedText,
@@ -58,6 +59,8 @@ export interface Change {
   readonly begin: (
     built: ReadonlyMap<LoraNetwork, readonly Value[]>,
   ) => Promise<{ parameters: readonly Value[]; initial: ReadonlyMap<string, Float32Array> }>;
+  /** The model with the change as it is. */
+  readonly changed: (values: ReadonlyMap<string, Float32Array>) => Promise<ModelParts>;
   /** Writes the result; returns its path. */
   readonly save: (values: ReadonlyMap<string, Float32Array>) => Promise<string>;
   /** Options of this kind that make two runs the same. */
@@ -113,7 +116,9 @@ export async function* trainConcept(
   const rate = rateOf(settings, settings.rate ?? change.rate);
   const role = settings.average === undefined ? "parameter" : "average";
   const save = () => change.save(trainer.byParameter(role));
-  yield* train({ settings, identity, trainer, batches, rate, save });
+  const snapshot = async () => ({ parts: await change.changed(trainer.byParameter(role)) });
+  const sample = samplerOf({ settings, shape, examples: groups[0]!, snapshot });
+  yield* train({ settings, identity, trainer, batches, rate, save, sample });
 }
 
 /** The subject's examples, and those of the class where there are some. */

@@ -5,6 +5,7 @@ import { toFloat32 } from "../weights/read.ts";
 import type { StoredTensor, TensorSource } from "../weights/stored_tensor.ts";
 import { type ConceptOptions, trainConcept } from "./concept.ts";
 import { checkFolder, saveModelFolder } from "./model_folder.ts";
+import { withValues } from "./samples.ts";
 import { inputName } from "./training_step.ts";
 import { TrainingError } from "./training_error.ts";
 import type { TrainingEvent } from "./training_run.ts";
@@ -41,6 +42,24 @@ export async function* trainDreambooth(
           }
         }
         return { parameters: [...built.values()].flat(), initial };
+      },
+      changed: (values) => {
+        const own = (network: LoraNetwork) =>
+          withValues(
+            weightsOf(parts, network),
+            new Map(
+              [...values].flatMap(([name, data]) => {
+                const place = places.get(name)!;
+                return place.network === network ? [[place.stored.name, data]] : [];
+              }),
+            ),
+          );
+        const [encoder, ...others] = parts.textEncoders;
+        return Promise.resolve({
+          ...parts,
+          unet: { ...parts.unet, weights: own("unet") },
+          textEncoders: [{ ...encoder!, weights: own("text_encoder") }, ...others],
+        });
       },
       save: async (values) => {
         const changed = [...values].map(([name, data]) => ({ ...places.get(name)!, data }));

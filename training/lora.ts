@@ -1,3 +1,4 @@
+import { mergeLoras } from "../pipeline/lora.ts";
 import { type ConceptOptions, trainConcept } from "./concept.ts";
 import { type LORA_TARGETS, LoraAdapters } from "./lora_adapters.ts";
 import { type LORA_NAMES, saveLora } from "./lora_save.ts";
@@ -29,13 +30,23 @@ export async function* trainLora(
   if (!Number.isSafeInteger(rank) || rank < 1) {
     throw new TrainingError("rank", `Cannot train a LoRA of rank ${rank}: expected 1 or more.`);
   }
-  yield* trainConcept("lora", options, (_, { seed, output }) => {
+  yield* trainConcept("lora", options, (parts, { seed, output }) => {
     const shape = { rank, alpha, targets, seed };
     const adapters = new LoraAdapters(shape);
     return {
       options: (network) => ({ adapt: adapters.adapt(network) }),
       begin: () =>
         Promise.resolve({ parameters: adapters.parameters, initial: adapters.initial() }),
+      changed: async (values) => {
+        // The file itself is merged: what is drawn is what others will draw with it.
+        const path = `${output}.${crypto.randomUUID()}.tmp.safetensors`;
+        try {
+          await saveLora({ path, names, shape, pairs: adapters.pairs, values });
+          return await mergeLoras(parts, [{ path }]);
+        } finally {
+          await Deno.remove(path).catch(() => {}); // It may not be there: the first error counts.
+        }
+      },
       save: async (values) => {
         await saveLora({ path: output, names, shape, pairs: adapters.pairs, values });
         return output;

@@ -56,6 +56,10 @@ export interface RunOptions {
   readonly resume?: boolean | undefined;
   /** Updates between checkpoints. */
   readonly saveEvery?: number | undefined;
+  /** Updates between samples, drawn by the model as it is; absent: none. */
+  readonly sampleEvery?: number | undefined;
+  /** What samples show. Default: the first picture's prompt. */
+  readonly samplePrompts?: readonly string[] | undefined;
   /** Recomputes activations block by block in the backward pass: about a fifth less memory for a fifth more time. */
   readonly checkpointing?: boolean | undefined;
   /** Execution providers in order of preference. Default: the CPU. */
@@ -112,9 +116,9 @@ export function runSettings(options: RunOptions): RunSettings {
     Object.entries(options).filter(([, value]) => value !== undefined),
   );
   const settings = { ...RUN_DEFAULTS, ...given } as RunSettings;
-  for (const option of ["steps", "batch", "accumulate", "saveEvery"] as const) {
+  for (const option of ["steps", "batch", "accumulate", "saveEvery", "sampleEvery"] as const) {
     const value = settings[option];
-    if (Number.isSafeInteger(value) && value >= 1) continue;
+    if (value === undefined || (Number.isSafeInteger(value) && value >= 1)) continue;
     throw new TrainingError(
       option,
       `Cannot train: ${option} must be a whole number from 1 on; got ${value}.`,

@@ -14,6 +14,7 @@ import {
   type RunOptions,
   runSettings,
 } from "./run_options.ts";
+import { samplerOf } from "./samples.ts";
 import { examplesOf, modelOf, trainingShape } from "./subject.ts";
 import { encodedText, ENCODER_NAMES, idsName } from "./text_graph.ts";
 import { Trainer } from "./trainer.ts";
@@ -87,15 +88,21 @@ export async function* trainTextualInversion(
     prompts: (prompts) => idsOf(parts, words, prompts),
   };
   const rate = rateOf(settings, settings.rate ?? RATE_BY_DEVIATION * words[0]!.deviation);
+  const role = settings.average === undefined ? "parameter" : "average";
   const identity = identityOf("textual-inversion", settings, { token, initWord, count, templates });
+  const snapshot = () => {
+    const vectors = trainer.byParameter(role);
+    const learned = words.map(({ ids }, i) => ({ ids, vectors: vectors.get(vectorsName(i))! }));
+    return Promise.resolve({ parts, learned });
+  };
   yield* train({
     settings,
     identity,
     trainer,
     batches,
     rate,
+    sample: samplerOf({ settings, shape, examples, snapshot }),
     save: async () => {
-      const role = settings.average === undefined ? "parameter" : "average";
       await saveEmbedding(settings.output, token, parts, trainer.byParameter(role));
       return settings.output;
     },

@@ -4,6 +4,7 @@ import type { BatchSource } from "./batches.ts";
 import { batchOf } from "./batches.ts";
 import { checkpointPath, loadCheckpoint, saveCheckpoint } from "./checkpoint.ts";
 import type { RunSettings } from "./run_options.ts";
+import type { Sample, Sampler } from "./samples.ts";
 import type { Trainer } from "./trainer.ts";
 
 /** What is told of a run. */
@@ -24,6 +25,8 @@ export type TrainingEvent =
     readonly rate: number;
     readonly seconds: number;
   }
+  /** What the model draws after `step` updates. */
+  | { readonly kind: "samples"; readonly step: number; readonly samples: readonly Sample[] }
   /** The state is safe on disk. */
   | { readonly kind: "checkpoint"; readonly step: number; readonly path: string }
   /** The result is written. */
@@ -39,6 +42,8 @@ export interface TrainingRun {
   readonly rate: LearningRate;
   /** Writes the result from the trainer's state. */
   readonly save: () => Promise<string>;
+  /** Draws with the model as it is, where the run asks for that. */
+  readonly sample?: Sampler | undefined;
 }
 
 /**
@@ -49,8 +54,8 @@ export interface TrainingRun {
  * @throws {TrainingError} when there is nothing to resume from.
  */
 export async function* train(run: TrainingRun): AsyncGenerator<TrainingEvent, void, void> {
-  const { settings, identity, trainer, rate, save } = run;
-  const { steps, accumulate, saveEvery, output, resume, signal } = settings;
+  const { settings, identity, trainer, rate, save, sample } = run;
+  const { steps, accumulate, saveEvery, sampleEvery, output, resume, signal } = settings;
   const path = checkpointPath(output);
   if (resume) {
     const { state, steps } = await loadCheckpoint(path, identity);
@@ -60,6 +65,7 @@ export async function* train(run: TrainingRun): AsyncGenerator<TrainingEvent, vo
     await saveCheckpoint(path, { state: trainer.state, steps: trainer.steps, run: identity });
     return { kind: "checkpoint", step: Math.floor(trainer.steps / accumulate), path };
   };
+  if (sample) yield { kind: "samples", step: trainer.steps / accumulate, samples: await sample() };
   while (trainer.steps < steps * accumulate) {
     const began = performance.now(), update = Math.floor(trainer.steps / accumulate);
     let loss = 0, norm = 0;
@@ -82,6 +88,9 @@ export async function* train(run: TrainingRun): AsyncGenerator<TrainingEvent, vo
     yield { kind: "update", step: update + 1, steps, loss, norm, rate: rate(update), seconds };
     const isLast = update + 1 === steps;
     if (isLast || (update + 1) % saveEvery === 0) yield await checkpoint();
+    if (sample && (isLast || (update + 1) % sampleEvery! === 0)) {
+      yield { kind: "samples", step: update + 1, samples: await sample() };
+    }
   }
   yield { kind: "saved", path: await save() };
 }

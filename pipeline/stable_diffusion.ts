@@ -188,7 +188,7 @@ export class StableDiffusion implements AsyncDisposable {
     const pictures = { ipAdapters: [], t2iAdapters: [] };
     return new StableDiffusion(
       parts,
-      undefined,
+      parts,
       learned,
       [],
       pictures,

@@ -31,6 +31,27 @@ export interface UNetOptions extends ModelOptions {
   readonly imagePrompts?: readonly ImagePromptOptions[];
   /** Adds an input for each feature of a T2I-Adapter: see `adapterFeature`. Default 0. */
   readonly adapterFeatures?: number;
+  /** Where the network is cut, to keep what its deep part computes. Default: it is whole. */
+  readonly cut?: UNetCut;
+}
+
+/**
+ * A cut through the U-Net (DeepCache, Ma et al. 2023, arXiv:2312.00858): what is deeper changes
+ * slowly from step to step, and can be left out while its last result is used again.
+ */
+export interface UNetCut {
+  /** Skip connections above the cut, 1 to one less than all: the fewer, the cheaper what is left. */
+  readonly depth: number;
+  /** Whether the deep part's result is computed, as one more output, or is one more input. */
+  readonly feature: "output" | "input";
+}
+
+/** Name of the deep part's result, as output and as input. */
+export const DEEP_FEATURE = "deep_feature";
+
+/** Skip connections of a U-Net: one for the first convolution, each layer, and each halving. */
+export function skipCount({ downBlocks }: UNetTrunkConfig): number {
+  return downBlocks.reduce((sum, { layers }) => sum + layers + 1, 0);
 }
 
 /** An IP-Adapter in a U-Net. */
@@ -77,16 +98,26 @@ export function unet(
     skips = skips.map((skip, i) => add(skip, residual(downResidual(i), skip)));
     h = add(h, residual(MID_RESIDUAL, h));
   }
+  let deep: Value | undefined;
+  const atCut = (x: Value) => {
+    deep = cast(x, "float32");
+    if (options.cut!.feature === "output") return x;
+    return cast(inputs.take(DEEP_FEATURE, "float32", x.shape), w.dtype);
+  };
+  const join = (x: Value, skipsLeft: number) => skipsLeft === options.cut?.depth ? atCut(x) : x;
   config.upBlocks.forEach((block, i) => {
     const factors = variant.freeU && freeUFactors(variant.freeU, i);
-    h = upBlock(h, w.at(`up_blocks.${i}`), block, { ...given, freeU: factors }, skips);
+    h = upBlock(h, w.at(`up_blocks.${i}`), block, { ...given, freeU: factors, join }, skips);
   });
   h = silu(groupNorm(h, w.at("conv_norm_out"), config.normGroups, config.normEpsilon));
   h = conv2d(h, w.at("conv_out"), config.outChannels, { kernel: config.convOutKernel });
   return {
     name: "unet",
     inputs: [...inputs.list(), ...w.parameters],
-    outputs: { noise_prediction: cast(h, "float32") },
+    outputs: {
+      noise_prediction: cast(h, "float32"),
+      ...(options.cut?.feature === "output" && { [DEEP_FEATURE]: deep! }),
+    },
     parameters: w.parameters,
     unexpected: w.unexpected(),
   };

@@ -29,6 +29,8 @@ export interface Conditioning {
   readonly addFeature?: (x: Value) => Value;
   /** FreeU's factors for an up block. */
   readonly freeU?: FreeUFactors | undefined;
+  /** May replace an up block's value before it meets a skip, of which so many are left. */
+  readonly join?: (x: Value, skipsLeft: number) => Value;
 }
 
 /**
@@ -93,6 +95,7 @@ export function upBlock(
   return scope(w.label, () => {
     let h = x;
     for (let i = 0; i < block.layers + 1; i++) {
+      h = given.join?.(h, skips.length) ?? h;
       const skip = skips.pop()!;
       const both = given.freeU ? strengthen(h, skip, given.freeU) : [h, skip];
       h = layer(concat(both, 1), w, i, block, given);

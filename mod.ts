@@ -42,6 +42,7 @@ export { type GridColor, type GridOptions, pictureGrid } from "./pipeline/pictur
 export type { Settings } from "./pipeline/settings.ts";
 export { Image } from "./pipeline/image.ts";
 export type { Hires, HiresUpscale } from "./pipeline/hires.ts";
+export type { StepCache } from "./pipeline/step_cache.ts";
 export type { LatentFilter } from "./pipeline/hires_latents.ts";
 export { type Canvas, extendCanvas, type Extension } from "./pipeline/outpaint.ts";
 export {

@@ -15,6 +15,7 @@ import {
   besideNetworks,
   besidePictures,
 } from "./beside_flags.ts";
+import { SPEED_FLAGS, speedOptions } from "./speed_flags.ts";
 import { STEERING_FLAGS, steeringOptions, steeringPictures } from "./steering_flags.ts";
 
 /** Flags of `latent generate`. */
@@ -104,6 +105,7 @@ export const GENERATE_FLAGS = {
   strength: { kind: "number", range: [0, 1], help: "how much of the picture is made anew (0.8)" },
   mask: { kind: "text", value: "FILE", help: "bright where the picture is painted anew" },
   ...STEERING_FLAGS,
+  ...SPEED_FLAGS,
   "prompt-syntax": {
     kind: "text",
     choices: ["auto", "a1111", "plain"],
@@ -168,6 +170,7 @@ export function generateOptions(flags: GenerateFlags): Omit<GenerateOptions, "pr
     ...given("scheduler", flags.scheduler),
     ...given("strength", flags.strength),
     ...steeringOptions(flags),
+    ...speedOptions(flags),
   };
 }
 

@@ -145,9 +145,10 @@ export function isPlainGuidance({ guidance = "cfg", imageGuidanceScale }: Settin
 
 function isPlain(prompt: GuidedPrompt): boolean {
   const { controls, perturbations = [], imagePrompts = [], inputs = [] } = prompt;
-  const { rescale = 0, interval, beside, variant, selfAttentionScale = 0 } = prompt;
+  const { rescale = 0, interval, beside, variant, selfAttentionScale = 0, stepCache } = prompt;
   const extras = [controls, perturbations, imagePrompts, inputs].some(({ length }) => length > 0);
-  return !extras && rescale === 0 && !interval && !beside && !variant && selfAttentionScale === 0;
+  const changes = [interval, beside, variant, stepCache].some((change) => change !== undefined);
+  return !extras && !changes && rescale === 0 && selfAttentionScale === 0;
 }
 
 /** The prompts of every call: those that differ, and which hold when. */

@@ -57,6 +57,7 @@ export async function guidedPrompt(
     timeIds: [height, width, 0, 0, height, width],
     controls,
     ...changesOf(settings),
+    stepCache: settings.stepCache,
     imagePrompts: shown.imagePrompts,
     loras: fed?.unet,
     inputs: [...shown.inputs, ...features, ...(fed?.unet?.inputs ?? [])],

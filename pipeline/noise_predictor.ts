@@ -5,9 +5,7 @@
  */
 
 import type { ControlNetConfig } from "../models/controlnet_config.ts";
-import { midBlockFocus } from "../models/attention_maps.ts";
-import { adapterFeature } from "../models/t2i_adapter.ts";
-import { type ImagePromptOptions, unet } from "../models/unet.ts";
+import type { ImagePromptOptions } from "../models/unet.ts";
 import type { UNetVariant } from "../models/unet_variant.ts";
 import { guidanceApplies, rescaleGuidance } from "../schedulers/guidance.ts";
 import type { LatentSize } from "./autoencoder.ts";
@@ -16,14 +14,16 @@ import { DeviceLoop } from "./device_loop.ts";
 import { deviceRun, type DeviceRunParts, type PreparedDeviceRun } from "./device_run.ts";
 import type { ExtraInput } from "./extra_input.ts";
 import { type Guide, type GuidedCall, noGuidance } from "./guide.ts";
-import { lorasTaken, type NetworkLoras, withLoraInputs } from "./lora_run_time.ts";
+import { lorasTaken, type NetworkLoras } from "./lora_run_time.ts";
 import type { ModelParts, Network } from "./model_parts.ts";
 import { stepGraph } from "./step_graph.ts";
 import type { SessionBuilder } from "./session_builder.ts";
+import type { StepCache } from "./step_cache.ts";
 import { SessionCache } from "./session_cache.ts";
 import type { Conditioning } from "./text_conditioning.ts";
 import { degraded } from "./self_attention.ts";
 import { type Answer, type Ask, UNetBatch } from "./unet_batch.ts";
+import { UNetNetworks } from "./unet_networks.ts";
 
 /** The prompts of one call. */
 export interface Prompts {
@@ -69,11 +69,13 @@ export interface GuidedPrompt {
   readonly loras?: NetworkLoras | undefined;
   /** What IP-Adapters, T2I-Adapters and LoRAs feed the U-Net. */
   readonly inputs?: readonly ExtraInput[];
+  /** When only the shallow part of the U-Net is run. */
+  readonly stepCache?: StepCache | undefined;
 }
 
 /** Predicts the noise in latents; prompts of equal length run as one batch. */
 export class NoisePredictor implements Disposable {
-  readonly #sessions = new SessionCache(4);
+  readonly #networks: UNetNetworks;
   readonly #controls = new SessionCache(4);
   #loop: { readonly key: string; readonly loop: DeviceLoop } | undefined;
 
@@ -81,7 +83,9 @@ export class NoisePredictor implements Disposable {
     readonly parts: ModelParts,
     readonly controlNets: readonly Network<ControlNetConfig>[],
     readonly builder: SessionBuilder,
-  ) {}
+  ) {
+    this.#networks = new UNetNetworks(parts.unet, builder);
+  }
 
   /** Prepares the predictions of one picture. */
   prepare(prompt: GuidedPrompt, size: LatentSize, signal?: AbortSignal): GuidedRun {
@@ -112,60 +116,38 @@ export class NoisePredictor implements Disposable {
   /** Releases the sessions. */
   [Symbol.dispose](): void {
     this.#loop?.loop[Symbol.dispose]();
-    this.#sessions[Symbol.dispose]();
+    this.#networks[Symbol.dispose]();
     this.#controls[Symbol.dispose]();
   }
 
-  async #batch(
-    prompt: GuidedPrompt,
-    { asks, variant, size, signal }: {
-      readonly asks: readonly Ask[];
-      readonly variant: UNetVariant | undefined;
-      readonly size: LatentSize;
-      readonly signal: AbortSignal | undefined;
-    },
-  ): Promise<UNetBatch> {
-    const { controls, timeIds, imagePrompts = [], inputs = [], loras } = prompt;
-    const { selfAttentionScale = 0 } = prompt;
-    const { height, width } = size, batch = asks.length;
+  async #batch(prompt: GuidedPrompt, of: BatchOf): Promise<UNetBatch> {
+    const { controls, timeIds, inputs = [], stepCache } = prompt;
+    const { asks, size, signal } = of, { height, width } = size, batch = asks.length;
     const shape = { batch, height, width, sequence: asks[0]!.conditioning.tokens };
-    const { config, weights } = this.parts.unet, key = Object.values(shape).join(" ");
-    const options = {
-      controlResiduals: controls.length > 0,
-      adapterFeatures: inputs.filter(({ name }) => name.startsWith(adapterFeature(""))).length,
-      ...(variant && { variant }),
-    };
-    // Only the network that the predictions come from is asked where it looks.
-    const isBase = !variant?.identityAttention && !variant?.skippedLayers;
-    const looks = selfAttentionScale !== 0 && isBase;
-    const tokens = imagePrompts.map((adapter) => adapter.tokens);
-    const session = await this.#sessions.get(
-      `${key} ${tokens} ${JSON.stringify(options)} ${looks} ${loras?.key}`,
-      () => {
-        const model = withLoraInputs(
-          loras,
-          (own) => unet(config, weights, shape, { ...options, ...own, imagePrompts }),
-        );
-        if (!looks) return this.builder.build(model);
-        const outputs = { ...model.outputs, focus: midBlockFocus(model) };
-        return this.builder.build({ ...model, outputs });
-      },
-    );
+    const network = await this.#networks.get(prompt, shape, of.variant);
     const { factor } = this.parts.vae.config;
     const pixels = { batch, width: width * factor, height: height * factor };
     const runs = [];
     for (const [i, control] of controls.entries()) {
       const net = this.controlNets[i]!;
       const controlled = await this.#controls.get(
-        `${i} ${control.guess ?? false} ${key}`,
+        `${i} ${control.guess ?? false} ${Object.values(shape).join(" ")}`,
         () => controlSession(this.builder, net, shape, control.guess ?? false),
       );
       runs.push(new ControlRun(controlled, this.builder, control, pixels));
     }
-    const taken = lorasTaken(inputs, session);
-    const parts = { session, controls: runs, size, batch, timeIds, inputs: taken, signal };
+    const taken = { inputs: lorasTaken(inputs, network.session), controls: runs };
+    const parts = { network, stepCache, ...taken, size, batch, timeIds, signal };
     return new UNetBatch(parts, this.builder, asks[0]!);
   }
+}
+
+/** What a batch is made of. */
+interface BatchOf {
+  readonly asks: readonly Ask[];
+  readonly variant: UNetVariant | undefined;
+  readonly size: LatentSize;
+  readonly signal: AbortSignal | undefined;
 }
 
 /** Makes the batch for asks of equal length. */

@@ -18,6 +18,7 @@ import type { FreeU } from "../models/unet_variant.ts";
 import type { Latents } from "./autoencoder.ts";
 import { LONG_PROMPTS, type LongPrompt } from "./prompt_windows.ts";
 import { PROMPT_SYNTAXES, type PromptSyntax } from "./prompt_syntax.ts";
+import { checkStepCache, type StepCache } from "./step_cache.ts";
 import type { Conditioning } from "./text_conditioning.ts";
 import type { SchedulerOverrides } from "../schedulers/scheduler.ts";
 
@@ -101,6 +102,8 @@ export interface GenerateOptions {
   readonly skippedLayers?: readonly string[];
   /** LoRAs of this picture, beside those of the model as it was opened and of the prompt. */
   readonly loras?: readonly Lora[];
+  /** Run only the shallow part of the U-Net at most calls. Default: all of it at all calls. */
+  readonly stepCache?: StepCache;
   /** What each of the model's ControlNets is shown, in their order. */
   readonly controls?: readonly Control[];
   /** What each of the model's IP-Adapters is shown, in their order. */
@@ -232,6 +235,7 @@ export function checkOptions(options: GenerateOptions): void {
   requireNumber("selfAttentionScale", options.selfAttentionScale ?? 0);
   requireNumber("skipLayerScale", options.skipLayerScale ?? 0);
   for (const { weight = 1 } of options.loras ?? []) requireNumber("loras", weight);
+  if (options.stepCache) checkStepCache(options.stepCache);
   if (options.hires) checkHires(options.hires);
   if ((options.variationSeed === undefined) !== (options.variationStrength === undefined)) {
     throw new OptionError(

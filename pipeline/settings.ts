@@ -18,6 +18,7 @@ import {
 import { canvasOf } from "./outpaint_options.ts";
 import { withoutWildcards } from "./prompt_wildcard_options.ts";
 import { checkChannels } from "./run_start.ts";
+import { cutDepth } from "./step_cache.ts";
 
 /** Every option of one picture, defaults filled in. */
 export type Settings =
@@ -66,6 +67,7 @@ export function settingsFor(parts: ModelParts, beside: Beside, options: Generate
   checkChannels(parts, { ...options, ...canvas });
   checkLayers(options, parts.unet.weights.names());
   checkPictures(options, beside);
+  cutDepth(options.stepCache, parts.unet.config);
   return settings;
 }
 

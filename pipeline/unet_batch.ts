@@ -4,14 +4,15 @@
  * @module
  */
 
-import type { Session } from "../ffi/session.ts";
 import { Tensor } from "../ffi/tensor.ts";
 import type { LatentSize } from "./autoencoder.ts";
 import type { ControlRun } from "./control_nets.ts";
 import type { ExtraInput } from "./extra_input.ts";
 import type { GuidedCall } from "./guide.ts";
 import type { SessionBuilder } from "./session_builder.ts";
+import { FeatureCache, type StepCache } from "./step_cache.ts";
 import type { Conditioning } from "./text_conditioning.ts";
+import type { CutNetwork } from "./unet_networks.ts";
 
 /** One thing that the U-Net is asked. */
 export interface Ask {
@@ -31,7 +32,9 @@ export interface Answer {
 
 /** Sizes and sessions of a {@linkcode UNetBatch}. */
 export interface UNetBatchParts {
-  readonly session: Session;
+  readonly network: CutNetwork;
+  /** When only the shallow part of a network that has one is run. */
+  readonly stepCache?: StepCache | undefined;
   readonly controls: readonly ControlRun[];
   readonly size: LatentSize;
   /** How many asks it answers at once. */
@@ -52,6 +55,9 @@ export class UNetBatch implements Disposable {
   readonly #sample: Float32Array;
   readonly #timestep: Float32Array;
   readonly #asked: (Ask | undefined)[];
+  readonly #cache: FeatureCache | undefined;
+  /** The last one that was computed. */
+  #focus: Float32Array | undefined;
 
   /** `like` is an ask of the sizes that all will have. */
   constructor(readonly parts: UNetBatchParts, builder: SessionBuilder, like: Ask) {
@@ -59,6 +65,8 @@ export class UNetBatch implements Disposable {
     const { conditioning: { tokens, width: hidden, pooled }, beside } = like;
     const one = channels * height * width, more = beside?.length ?? 0;
     this.#asked = new Array(batch).fill(undefined);
+    this.#cache = parts.stepCache &&
+      new FeatureCache(builder.runtime, parts.network, parts.stepCache);
     this.#latents = new Float32Array(batch * one);
     this.#sample = beside ? new Float32Array(batch * (one + more)) : this.#latents;
     this.#timestep = new Float32Array(batch);
@@ -92,18 +100,21 @@ export class UNetBatch implements Disposable {
     this.#timestep.fill(call.stage.timestep);
     const residuals = await this.#residuals(call.index, call.count);
     this.#endInputs(call);
-    const { latents: _, ...own } = this.#feeds, { signal, session } = this.parts;
+    const { latents: _, ...own } = this.#feeds, { signal, network: { session } } = this.parts;
     const feeds = { ...own, ...this.#extra, ...residuals };
+    const options = signal ? { signal } : {};
     try {
-      const outputs = await session.run(feeds, signal ? { signal } : {});
+      const outputs = await (this.#cache?.run(feeds, call, options) ?? session.run(feeds, options));
       using prediction = outputs.noise_prediction!, focus = outputs.focus;
-      const part = (tensor: Tensor, i: number) => {
-        const data = tensor.data as Float32Array, one = data.length / asks.length;
+      // The shallow part alone does not see the mid block.
+      if (focus) this.#focus = (focus.data as Float32Array).slice();
+      const part = (data: Float32Array, i: number) => {
+        const one = data.length / asks.length;
         return data.slice(i * one, (i + 1) * one);
       };
       return asks.map((_, i) => ({
-        prediction: part(prediction, i),
-        focus: focus && part(focus, i),
+        prediction: part(prediction.data as Float32Array, i),
+        focus: this.#focus && part(this.#focus, i),
       }));
     } finally {
       for (const tensor of Object.values(residuals)) tensor.dispose();
@@ -115,6 +126,7 @@ export class UNetBatch implements Disposable {
     for (const tensor of Object.values(this.#feeds)) tensor.dispose();
     for (const tensor of Object.values(this.#extra)) tensor.dispose();
     for (const control of this.parts.controls) control[Symbol.dispose]();
+    this.#cache?.[Symbol.dispose]();
   }
 
   /** Puts the prompt of `ask` into row `i`, unless it is there. */
@@ -123,6 +135,7 @@ export class UNetBatch implements Disposable {
     this.#asked[i] = ask;
     if (before?.conditional !== ask.conditional) this.#setInputs(i, ask);
     if (before?.conditioning === ask.conditioning) return;
+    this.#cache?.forget();
     this.#row("encoder_hidden_states").set(hiddenStates, i * hiddenStates.length);
     if (pooled) this.#row("text_embeds").set(pooled, i * pooled.length);
   }

@@ -16,6 +16,7 @@ import {
   renderText,
   type Report,
   TOPICS,
+  withLines,
 } from "../explain/mod.ts";
 import {
   type FlagTable,
@@ -88,7 +89,8 @@ export async function explain(args: readonly string[]): Promise<number> {
     const reports: Report[] = [];
     for (const topic of names) {
       progress.stage(`explaining ${topic}`);
-      reports.push(await (await TOPICS[topic]!.load()).run(laboratory));
+      const report = await (await TOPICS[topic]!.load()).run(laboratory);
+      reports.push(await withLines(report));
     }
     progress.end();
     await show(reports, flags);

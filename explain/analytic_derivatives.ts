@@ -120,6 +120,7 @@ async function run(laboratory: Laboratory): Promise<Report> {
       text: "x̄ = Σ over uses y of x:  (∂y/∂x)ᵀ ȳ,   beginning with L̄ = 1",
       symbols: { "x̄": "slope of the end L by x, of x's own shape" },
       file: "graph/grad.ts",
+      symbol: "grad",
     }],
     papers: [
       "Rumelhart, Hinton, Williams 1986, Learning Representations by Back-Propagating Errors",

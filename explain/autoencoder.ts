@@ -110,11 +110,13 @@ async function run(laboratory: Laboratory): Promise<Report> {
           "s": `scaling factor ${parts.vae.config.scalingFactor}, so that latents have spread 1`,
         },
         file: "models/vae_latents.ts",
+        symbol: "latentsFromMoments",
       },
       {
         text: "L = |x − decoder(z)|² + β · KL(N(μ, σ²) ‖ N(0, 1))",
         symbols: { "KL": "how far the latents are from N(0, 1); β is small" },
         file: "training/losses.ts",
+        symbol: "gaussianKl",
       },
     ],
     papers: [

@@ -102,6 +102,7 @@ async function run(laboratory: Laboratory): Promise<Report> {
         "n": "pairs in the batch",
       },
       file: "training/losses.ts",
+      symbol: "contrastiveLoss",
     }],
     papers: [
       "Radford et al. 2021, Learning Transferable Visual Models, arXiv:2103.00020",

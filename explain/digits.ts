@@ -130,6 +130,7 @@ async function run(laboratory: Laboratory): Promise<Report> {
         "η": "length of a step",
       },
       file: "training/digits_use.ts",
+      symbol: "climb",
     }],
     papers: [
       "Song, Ermon 2019, Generative Modeling by Estimating Gradients of the Data Distribution, arXiv:1907.05600",

@@ -123,6 +123,7 @@ async function run(laboratory: Laboratory): Promise<Report> {
           "λ": "weight of what is to be kept",
         },
         file: "training/dreambooth.ts",
+        symbol: "trainDreambooth",
       }],
       papers: ["Ruiz et al. 2022, DreamBooth, arXiv:2208.12242"],
     };

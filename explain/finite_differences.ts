@@ -115,10 +115,12 @@ async function run(laboratory: Laboratory): Promise<Report> {
         "f": "cosine of the picture's vector with the caption's",
       },
       file: "explain/finite_differences.ts",
+      symbol: "finiteDifferences",
     }, {
       text: "∂f/∂x = Σ over paths of products of local derivatives, from the end backwards",
       symbols: { "∂f/∂x": "all slopes at once" },
       file: "graph/grad.ts",
+      symbol: "grad",
     }],
     papers: ["Griewank, Walther 2008, Evaluating Derivatives, doi:10.1137/1.9780898717761"],
   };

@@ -147,7 +147,8 @@ async function run(laboratory: Laboratory): Promise<Report> {
     formulas: [{
       text: "multiply-adds of A B = n³;   time ≥ multiply-adds / speed",
       symbols: { "n": "side of the matrices A and B" },
-      file: "ffi/providers.ts",
+      file: "pipeline/device_speed.ts",
+      symbol: "multiplyAdds",
     }],
     papers: [
       "Williams, Waterman, Patterson 2009, Roofline: an Insightful Visual Performance Model",

@@ -86,6 +86,7 @@ async function run(laboratory: Laboratory): Promise<Report> {
         "s": "guidance scale",
       },
       file: "schedulers/guidance.ts",
+      symbol: "classifierFreeGuidance",
     }],
     papers: [
       "Ho, Salimans 2022, Classifier-Free Diffusion Guidance, arXiv:2207.12598",

@@ -104,6 +104,7 @@ async function run(laboratory: Laboratory): Promise<Report> {
       text: "x' = √ᾱ' · x̂₀(x, t) + √(1 − ᾱ') · ε̂(x, t),   for t' > t as well as t' < t",
       symbols: { "x̂₀, ε̂": "clean picture and noise as the U-Net sees them", "ᾱ'": "signal at t'" },
       file: "schedulers/prediction.ts",
+      symbol: "toEpsilon",
     }],
     papers: [
       "Song, Meng, Ermon 2020, Denoising Diffusion Implicit Models, arXiv:2010.02502",

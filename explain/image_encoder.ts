@@ -88,6 +88,7 @@ async function run(laboratory: Laboratory): Promise<Report> {
       text: "p(label) = softmax(s · cos(image, text of label))",
       symbols: { "s": "CLIP's learned scale", "image": "state of the class token, projected" },
       file: "models/clip_vision.ts",
+      symbol: "clipVisionModel",
     }],
     papers: [
       "Radford et al. 2021, Learning Transferable Visual Models, arXiv:2103.00020",

@@ -70,6 +70,7 @@ async function run(laboratory: Laboratory): Promise<Report> {
         "z = √ᾱₜ · encode(picture) + √(1 − ᾱₜ) · N(0, I),  t = timestep number (1 − strength) · n",
       symbols: { "ᾱₜ": "how much of the picture is left at timestep t", "n": "number of steps" },
       file: "pipeline/starting_point.ts",
+      symbol: "fromImage",
     }],
     papers: ["Meng et al. 2021, SDEdit, arXiv:2108.01073"],
   };

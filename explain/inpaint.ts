@@ -70,6 +70,7 @@ async function run(laboratory: Laboratory): Promise<Report> {
         "ε": "noise N(0, I), one for the whole run",
       },
       file: "pipeline/run_start.ts",
+      symbol: "startRun",
     }],
     papers: [
       "Lugmayr et al. 2022, RePaint, arXiv:2201.09865",

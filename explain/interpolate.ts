@@ -69,6 +69,7 @@ async function run(laboratory: Laboratory): Promise<Report> {
       text: "slerp(a, b, t) = sin((1 − t) ω)/sin ω · a + sin(t ω)/sin ω · b",
       symbols: { "ω": "angle between the noises a and b", "t": "0 at a, 1 at b" },
       file: "schedulers/random/mix.ts",
+      symbol: "slerp",
     }],
     papers: ["Shoemake 1985, Animating Rotation with Quaternion Curves"],
   };

@@ -10,5 +10,6 @@ export { type PageLinks, renderHtml, renderIndex } from "./render_html.ts";
 export { renderJson } from "./render_json.ts";
 export { renderText, type TextOptions } from "./render_text.ts";
 export type { Block, Claim, Formula, Report, Series } from "./report.ts";
+export { withLines } from "./source_line.ts";
 export type { Laboratory, Topic } from "./topic.ts";
 export { type TopicEntry, TOPICS } from "./topics.ts";

@@ -84,6 +84,7 @@ async function run({ subject, progress, parts, isEmbedded }: Laboratory): Promis
       text: "file = header {name: type, shape, place} + bytes",
       symbols: { "place": "range of bytes; only what is used is read" },
       file: "weights/safetensors.ts",
+      symbol: "openSafetensors",
     }],
     papers: [],
   };

@@ -133,6 +133,7 @@ async function run(laboratory: Laboratory): Promise<Report> {
         "ᾱₜ": "share of the picture that is left at timestep t",
       },
       file: "schedulers/noise_table.ts",
+      symbol: "noiseTable",
     }],
     papers: [
       "Ho, Jain, Abbeel 2020, Denoising Diffusion Probabilistic Models, arXiv:2006.11239",

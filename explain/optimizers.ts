@@ -121,11 +121,13 @@ async function run({ seed, progress }: Laboratory): Promise<Report> {
           "η": "learning rate",
         },
         file: "explain/mixture.ts",
+        symbol: "perfectNoise",
       },
       {
         text: "d ← β d + (1 − β) g;   x' = x + (σ' − σ) d",
         symbols: { "g": "what the network says now", "β": "momentum" },
         file: "schedulers/solvers/optimizer.ts",
+        symbol: "optimizer",
       },
     ],
     papers: [

@@ -117,6 +117,7 @@ async function run(laboratory: Laboratory): Promise<Report> {
         text: "SGD: w ← w − η g;   momentum: v ← β v + g, w ← w − η v",
         symbols: { "g": "slope of the loss by the weight w", "η": "learning rate" },
         file: "training/optimizers.ts",
+        symbol: "momentum",
       },
       {
         text: "Adam: m ← β₁ m + (1−β₁) g,  v ← β₂ v + (1−β₂) g²,  w ← w − η m̂ / (√v̂ + ε)",
@@ -125,6 +126,7 @@ async function run(laboratory: Laboratory): Promise<Report> {
           "m̂, v̂": "those, less their start at 0",
         },
         file: "training/optimizers.ts",
+        symbol: "adam",
       },
     ],
     papers: [

@@ -112,6 +112,7 @@ async function run(laboratory: Laboratory): Promise<Report> {
       text: "L(x, y) = Σ over layers l: mean over places |φ̂ₗ(x) − φ̂ₗ(y)|²",
       symbols: { "φ̂ₗ": "activations of layer l at a place, scaled to length one" },
       file: "training/losses.ts",
+      symbol: "perceptualLoss",
     }],
     papers: [
       "Johnson, Alahi, Fei-Fei 2016, Perceptual Losses, arXiv:1603.08155",

@@ -101,6 +101,7 @@ async function run(laboratory: Laboratory): Promise<Report> {
         "Dₖ": "what the U-Net said now and before",
       },
       file: "schedulers/denoise.ts",
+      symbol: "denoise",
     }],
     papers: [
       "Rombach et al. 2021, High-Resolution Image Synthesis with Latent Diffusion, arXiv:2112.10752",

@@ -6,7 +6,7 @@
  */
 
 import type { PlotDrawer } from "./plot_svg.ts";
-import { type Block, type LabelledPicture, type Report, short } from "./report.ts";
+import { type Block, type LabelledPicture, placeOf, type Report, short } from "./report.ts";
 
 /** A place in the course. */
 export interface PageLinks {
@@ -129,12 +129,13 @@ function claimHtml({ text, holds, measured }: Report["claims"][number]): string 
 
 function detailsHtml({ formulas, papers }: Report): string {
   if (formulas.length + papers.length === 0) return "";
-  const items = formulas.map(({ text, symbols, file }) => {
+  const items = formulas.map((formula) => {
+    const { text, symbols } = formula;
     const names = Object.entries(symbols).map(([s, name]) =>
       `<dt>${escape(s)}</dt><dd>${escape(name)}</dd>`
     );
     return `<pre tabindex="0">${escape(text)}</pre><dl>${names.join("")}</dl><p>In <code>${
-      escape(file)
+      escape(placeOf(formula))
     }</code></p>`;
   });
   const list = papers.map((paper) => `<li>${escape(paper)}</li>`).join("");

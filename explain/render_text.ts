@@ -7,7 +7,7 @@
 
 import type { Image } from "../pipeline/image.ts";
 import { plotText } from "./plot_text.ts";
-import { type Block, type LabelledPicture, type Report, short } from "./report.ts";
+import { type Block, type LabelledPicture, placeOf, type Report, short } from "./report.ts";
 
 /** What the terminal can show. */
 export interface TextOptions {
@@ -42,10 +42,11 @@ export function renderText(report: Report, options: TextOptions = {}): string {
 
 function detailsText({ formulas, papers }: Report, columns: number): string[] {
   const lines: string[] = [];
-  for (const { text, symbols, file } of formulas) {
+  for (const formula of formulas) {
+    const { text, symbols } = formula;
     lines.push("", `  ${text}`);
     const names = Object.entries(symbols).map(([symbol, name]) => `${symbol} ${name}`).join("; ");
-    lines.push(...hang("    ", 4, `${names}. In ${file}`, columns));
+    lines.push(...hang("    ", 4, `${names}. In ${placeOf(formula)}`, columns));
   }
   if (papers.length > 0) lines.push("", ...papers.flatMap((p) => hang("  - ", 4, p, columns)));
   return lines;

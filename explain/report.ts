@@ -87,6 +87,15 @@ export interface Formula {
   readonly symbols: Readonly<Record<string, string>>;
   /** File of this program that implements it, from the root: `schedulers/solvers/euler.ts`. */
   readonly file: string;
+  /** The function or class there. */
+  readonly symbol: string;
+  /** Where it is in the file, from 1, where the sources can be read. */
+  readonly line?: number;
+}
+
+/** Where a formula is computed: "schedulers/guidance.ts:63, classifierFreeGuidance". */
+export function placeOf({ file, symbol, line }: Formula): string {
+  return `${file}${line === undefined ? "" : `:${line}`}, ${symbol}`;
 }
 
 /** What one experiment found. */

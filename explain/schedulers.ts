@@ -65,6 +65,7 @@ async function run(laboratory: Laboratory): Promise<Report> {
         "D": "the clean picture as the U-Net sees it from x",
       },
       file: "schedulers/solvers/euler.ts",
+      symbol: "euler",
     }],
     papers: [
       "Karras, Aittala, Aila, Laine 2022, Elucidating the Design Space, arXiv:2206.00364",

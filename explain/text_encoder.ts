@@ -96,6 +96,7 @@ async function run(laboratory: Laboratory): Promise<Report> {
       text: "h ← h + Attention(norm(h)),  h ← h + MLP(norm(h));  Attention sees j ≤ i only",
       symbols: { "h": "a vector for each token", "i, j": "places in the text" },
       file: "models/clip_text.ts",
+      symbol: "clipTextModel",
     }],
     papers: [
       "Radford et al. 2021, Learning Transferable Visual Models, arXiv:2103.00020",

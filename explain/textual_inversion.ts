@@ -122,6 +122,7 @@ async function run(laboratory: Laboratory): Promise<Report> {
           "ε̂": "U-Net, which stays as it is",
         },
         file: "training/textual_inversion.ts",
+        symbol: "trainTextualInversion",
       }],
       papers: ["Gal et al. 2022, An Image is Worth One Word, arXiv:2208.01618"],
     };

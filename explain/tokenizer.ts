@@ -107,6 +107,7 @@ async function run({ parts, prompt }: Laboratory): Promise<Report> {
       text: "while a pair (l, r) has a rank:  replace l r by lr, lowest rank first",
       symbols: { "rank": "how early the pair was merged when the vocabulary was made" },
       file: "pipeline/tokenizer.ts",
+      symbol: "ClipTokenizer",
     }],
     papers: [
       "Sennrich, Haddow, Birch 2015, Neural Machine Translation of Rare Words with Subword Units, arXiv:1508.07909",

@@ -73,6 +73,19 @@ async function run(laboratory: Laboratory): Promise<Report> {
       },
       {
         kind: "pictures",
+        caption: "What it sees on the way down: at each shortcut the channel that varies most, " +
+          "finest first",
+        pictures: inside.skips.map(({ shape }, i): LabelledPicture => {
+          const [, channels, height, width] = shape as [number, number, number, number];
+          const { channel, map } = liveliest(whole.skips[i]!, channels);
+          return {
+            label: `shortcut ${i}: ${width} x ${height}, channel ${channel} of ${channels}`,
+            image: plane(map, width, height, Math.max(1, Math.floor(128 / width))),
+          };
+        }),
+      },
+      {
+        kind: "pictures",
         caption: `What the U-Net believes the clean picture to be from noise σ ${
           inside.sigma.toFixed(2)
         }, whole and with one shortcut cut`,
@@ -112,12 +125,28 @@ async function run(laboratory: Laboratory): Promise<Report> {
         "d": "width of one head",
       },
       file: "models/transformer.ts",
+      symbol: "attention",
     }],
     papers: [
       "Ronneberger, Fischer, Brox 2015, U-Net, arXiv:1505.04597",
       "Hertz et al. 2022, Prompt-to-Prompt Image Editing with Cross Attention Control, arXiv:2208.01626",
     ],
   };
+}
+
+/** The channel of a feature map [channels, places] whose values are spread most. */
+function liveliest(
+  values: Float32Array,
+  channels: number,
+): { readonly channel: number; readonly map: Float32Array } {
+  const places = values.length / channels;
+  const maps = Array.from(
+    { length: channels },
+    (_, i) => values.subarray(i * places, (i + 1) * places),
+  );
+  const spreads = maps.map((map) => moments(map).deviation);
+  const channel = spreads.indexOf(Math.max(...spreads));
+  return { channel, map: maps[channel]! };
 }
 
 /** Where the U-Net looks. */

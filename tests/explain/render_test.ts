@@ -54,7 +54,12 @@ const REPORT: Report = {
     { text: "It holds", holds: true, measured: "1" },
     { text: "It does not", holds: false, measured: "2" },
   ],
-  formulas: [{ text: "a = b", symbols: { a: "one", b: "other" }, file: "explain/report.ts" }],
+  formulas: [{
+    text: "a = b",
+    symbols: { a: "one", b: "other" },
+    file: "explain/report.ts",
+    symbol: "atMost",
+  }],
   papers: ["Somebody 2020, arXiv:0000.00000"],
 };
 

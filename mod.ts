@@ -40,6 +40,7 @@ export {
 export { openWhole, type WholeFile } from "./pipeline/image_save.ts";
 export { type GridColor, type GridOptions, pictureGrid } from "./pipeline/picture_grid.ts";
 export type { Settings } from "./pipeline/settings.ts";
+export type { CropCorner, PictureSize, SizeConditioning } from "./pipeline/size_conditioning.ts";
 export { Image } from "./pipeline/image.ts";
 export type { Hires, HiresUpscale } from "./pipeline/hires.ts";
 export type { StepCache } from "./pipeline/step_cache.ts";

@@ -132,12 +132,15 @@ async function recordOf(path: string): Promise<Metadata> {
 }
 
 /** How the model of a replayed picture was opened. */
-function openedAs({ variant, config, vae, loraMode }: Partial<PictureFacts["model"]>): OpenOptions {
+function openedAs(
+  { variant, config, vae, refiner, loraMode }: Partial<PictureFacts["model"]>,
+): OpenOptions {
   return {
     ...(variant !== undefined && { variant }),
     ...(config !== undefined && { config }),
     ...(vae !== undefined && { vae }),
     ...(loraMode !== undefined && { loraMode }),
+    ...(refiner !== undefined && { refiner }),
   };
 }
 

@@ -15,6 +15,7 @@ import {
   besideNetworks,
   besidePictures,
 } from "./beside_flags.ts";
+import { SIZE_FLAGS, sizeOptions } from "./size_flags.ts";
 import { SPEED_FLAGS, speedOptions } from "./speed_flags.ts";
 import { STEERING_FLAGS, steeringOptions, steeringPictures } from "./steering_flags.ts";
 
@@ -42,6 +43,12 @@ export const GENERATE_FLAGS = {
     value: "PATH",
     help: "autoencoder in place of the model's: folder, file or Hub name; TAESD is quick",
   },
+  refiner: {
+    kind: "text",
+    value: "MODEL",
+    help: "SDXL's refiner, which draws the end: folder, file or Hub name",
+  },
+  ...SIZE_FLAGS,
   steps: { kind: "integer", range: [1, 100000], help: "denoising steps (25)" },
   "guidance-scale": {
     kind: "number",
@@ -169,6 +176,7 @@ export function generateOptions(flags: GenerateFlags): Omit<GenerateOptions, "pr
     ...given("clipSkip", number(flags["clip-skip"])),
     ...given("scheduler", flags.scheduler),
     ...given("strength", flags.strength),
+    ...sizeOptions(flags),
     ...steeringOptions(flags),
     ...speedOptions(flags),
   };
@@ -189,6 +197,7 @@ export function openOptionsOf(flags: GenerateFlags): OpenOptions {
     ...given("hashWeights", flags["hash-weights"]),
     ...given("config", flags.config),
     ...given("vae", flags.vae),
+    ...given("refiner", flags.refiner),
     ...given("loras", flags.lora?.map(loraOf)),
     ...given("loraFolder", flags["lora-dir"]),
     ...given("loraMode", flags["lora-mode"]),

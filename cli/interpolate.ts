@@ -74,8 +74,8 @@ export async function interpolate(args: readonly string[]): Promise<number> {
 
 /** What is opened, as a part of every frame's recipe: other files make other pictures. */
 function sourceOf(flags: InterpolateFlags): Record<string, unknown> {
-  const { model, config, variant, vae, lora, embedding, controlnet } = flags;
-  return { model, config, variant, vae, lora, embedding, controlnet };
+  const { model, config, variant, vae, refiner, lora, embedding, controlnet } = flags;
+  return { model, config, variant, vae, refiner, lora, embedding, controlnet };
 }
 
 async function drawFrames(

@@ -14,6 +14,7 @@ const RUN_FLAGS = [
     "config",
     "variant",
     "vae",
+    "refiner",
     "provider",
     "device",
     "provider-option",

@@ -19,7 +19,7 @@ import { PROVIDER_FLAGS } from "./provider_flags.ts";
 import { withInterrupt } from "./interrupt.ts";
 import { progressTo } from "./progress.ts";
 
-const { model, config, variant, vae, offline, lora, embedding } = GENERATE_FLAGS;
+const { model, config, variant, vae, refiner, offline, lora, embedding } = GENERATE_FLAGS;
 const { image, mask, depth, wildcards, quiet, verbose, help } = GENERATE_FLAGS;
 
 const VERIFY_FLAGS = {
@@ -27,6 +27,7 @@ const VERIFY_FLAGS = {
   config,
   variant,
   vae,
+  refiner,
   offline,
   lora,
   "lora-dir": GENERATE_FLAGS["lora-dir"],
@@ -68,12 +69,13 @@ export async function verify(args: readonly string[]): Promise<number> {
   if (!found) throw new Error(`Cannot verify ${file}: it does not say how it was made.`);
   const progress = progressTo({ quiet: flags.quiet ?? false });
   return await withInterrupt(async (signal) => {
-    const { path, variant, config, vae, loraMode } = found.record?.model ?? {};
+    const { path, variant, config, vae, refiner, loraMode } = found.record?.model ?? {};
     await using sd = await StableDiffusion.open(flags.model ?? path, {
       ...(variant !== undefined && { variant }),
       ...(config !== undefined && { config }),
       ...(vae !== undefined && { vae }),
       ...(loraMode !== undefined && { loraMode }),
+      ...(refiner !== undefined && { refiner }),
       ...openOptionsOf(flags),
     });
     const pictures = await picturesOf(flags);

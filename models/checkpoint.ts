@@ -15,6 +15,8 @@ export type CheckpointFamily = "sd1" | "sd2" | "sdxl";
 export interface Checkpoint {
   /** Which family the networks belong to. */
   readonly family: CheckpointFamily;
+  /** SDXL's refiner: its one text encoder is the second. */
+  readonly isRefiner: boolean;
   /** Channels of the U-Net's input: 4; 9 inpainting; 8 InstructPix2Pix; 5 depth. */
   readonly inChannels: number;
   /** The networks under diffusers' names; undefined where the file has none of that network. */
@@ -51,7 +53,7 @@ export function isCheckpoint(source: TensorSource): boolean {
 
 /**
  * Takes a single-file checkpoint apart. Reads no weights but one small projection of SDXL. Throws
- * ModelFormatError for files of other kinds and for SDXL's refiner.
+ * ModelFormatError for files of other kinds.
  */
 export async function openCheckpoint(source: TensorSource): Promise<Checkpoint> {
   const unet = under(source, UNET);
@@ -65,6 +67,7 @@ export async function openCheckpoint(source: TensorSource): Promise<Checkpoint> 
     tensors.length === 0 ? undefined : tensorSource(`${source.path} (${part})`, tensors);
   return {
     family,
+    isRefiner: isRefiner(source),
     inChannels: first.shape[1] ?? 0,
     unet: named("U-Net", mapped(unet, unetNames(unet.map(({ name }) => name))))!,
     vae: vaeOf(source),
@@ -90,9 +93,6 @@ export function vaeOf(source: TensorSource): TensorSource | undefined {
 
 function detectFamily(source: TensorSource, unet: readonly StoredTensor[]): CheckpointFamily {
   const names = [...source.names()];
-  if (names.some((name) => name.startsWith(REFINER))) {
-    throw unknown(source, "it is SDXL's refiner, which cannot draw from a prompt alone");
-  }
   if (names.some((name) => name.startsWith("conditioner.embedders."))) return "sdxl";
   if (unet.some(({ name }) => name.startsWith("label_emb.0."))) return "sdxl";
   if (names.some((name) => name.startsWith(SD2_OPEN_CLIP))) return "sd2";
@@ -102,6 +102,10 @@ function detectFamily(source: TensorSource, unet: readonly StoredTensor[]): Chec
   const family = familyOfWidth(width);
   if (family !== undefined) return family;
   throw unknown(source, `its cross-attention is ${width} wide; expected 768, 1024 or 2048`);
+}
+
+function isRefiner(source: TensorSource): boolean {
+  return source.get(`${REFINER}ln_final.weight`) !== undefined;
 }
 
 /** The family whose prompts have states of this width. */
@@ -119,6 +123,7 @@ async function textEncoders(
     );
     return [await openClipTensors(kept), []];
   }
+  if (isRefiner(source)) return [[], await openClipTensors(under(source, REFINER))];
   const clipL = CLIP_L.flatMap((prefix) => under(source, prefix));
   const first = clipL.map((tensor) => ({ ...tensor, name: withPrefix(tensor.name) }));
   return [first, await openClipTensors(under(source, XL_OPEN_CLIP))];

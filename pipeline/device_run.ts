@@ -13,6 +13,7 @@ import type { Step } from "./step.ts";
 import type { DeviceLoop, LoopInputs } from "./device_loop.ts";
 import type { GuidedPrompt, Prompts } from "./noise_predictor.ts";
 import type { Settings } from "./settings.ts";
+import type { TimeIds } from "./size_conditioning.ts";
 import { STEP_INPUTS, type StepShape } from "./step_graph.ts";
 import type { Conditioning } from "./text_conditioning.ts";
 
@@ -51,6 +52,8 @@ export interface PreparedDeviceRun {
  */
 export function deviceRun(parts: DeviceRunParts): DeviceRun | undefined {
   const { plan, prompt, size, latents } = parts;
+  // The step graph is told six numbers of the sizes; SDXL's refiner takes five.
+  if (prompt.timeIds.conditional.length !== 6) return undefined;
   const linear = linearPlan(plan);
   const sets = linear && isPlain(prompt) ? promptSets(plan, prompt) : undefined;
   if (!linear || !sets) return undefined;
@@ -176,7 +179,7 @@ function asksOf({ positives, against }: Prompts): Conditioning[] | undefined {
   return [...against, only!.conditioning];
 }
 
-function promptInputs({ all, which }: PromptSets, calls: number, timeIds: readonly number[]) {
+function promptInputs({ all, which }: PromptSets, calls: number, timeIds: TimeIds) {
   const joined = (part: (each: Conditioning) => Float32Array) => {
     const arrays = all.flatMap((asked) => asked.map(part));
     const whole = new Float32Array(arrays.length * arrays[0]!.length);
@@ -188,7 +191,12 @@ function promptInputs({ all, which }: PromptSets, calls: number, timeIds: readon
     encoder_hidden_states: joined(({ hiddenStates }) => hiddenStates),
     ...(first!.pooled && {
       text_embeds: joined(({ pooled }) => pooled!),
-      time_ids: Float32Array.from(all[0]!.flatMap(() => timeIds)),
+      // Those of the prompt itself are the last.
+      time_ids: Float32Array.from(
+        all[0]!.flatMap((_, i, { length }) =>
+          i < length - 1 ? timeIds.unconditional : timeIds.conditional
+        ),
+      ),
     }),
     ...(all.length > 1 && {
       [STEP_INPUTS.promptIndex]: BigInt64Array.from(

@@ -33,8 +33,7 @@ export async function addEmbeddings(
   for (const path of paths) {
     const file = readEmbeddingFile(await openWeights(path));
     let fits = false;
-    for (const [i, { config, tokenizer }] of encoders.entries()) {
-      const name = i === 0 ? "text_encoder" : "text_encoder_2";
+    for (const [i, { config, tokenizer, name }] of encoders.entries()) {
       const own = file.vectors.find(({ encoder, width }) =>
         width === config.hiddenSize && (encoder ?? name) === name
       );

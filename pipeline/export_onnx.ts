@@ -68,18 +68,20 @@ function networks(
 ): Record<string, { weights: TensorSource; build: Build }> {
   const batch = "batch", isXl = index.family === "sdxl";
   const latents = { batch, height: height / vae.config.factor, width: width / vae.config.factor };
+  const timeIds = index.isRefiner ? 5 : 6;
   const sequence = textEncoders[0]!.config.positions;
   const all: Record<string, { weights: TensorSource; build: Build }> = {};
-  textEncoders.forEach(({ config, weights }, i) => {
-    const hidden = isXl ? { hiddenState: -2, finalLayerNorm: false, pooled: i === 1 } : {};
-    all[i === 0 ? "text_encoder" : "text_encoder_2"] = {
+  textEncoders.forEach(({ config, weights, name }, i) => {
+    const pooled = i === textEncoders.length - 1;
+    const hidden = isXl ? { hiddenState: -2, finalLayerNorm: false, pooled } : {};
+    all[name] = {
       weights,
       build: (w, o) => clipTextModel(config, w, { batch, sequence }, { ...o, ...hidden }),
     };
   });
   all.unet = {
     weights: net.weights,
-    build: (w, o) => unet(net.config, w, { ...latents, sequence }, o),
+    build: (w, o) => unet(net.config, w, { ...latents, sequence, timeIds }, o),
   };
   all.vae_decoder = {
     weights: vae.weights,

@@ -16,6 +16,7 @@ import { lorasOf, type LoraSwitch, type PromptedNetworks } from "./prompt_loras.
 import { type ParsedPrompt, readPrompt } from "./prompt_syntax.ts";
 import { unetKind } from "./run_start.ts";
 import type { Settings } from "./settings.ts";
+import { timeIdsOf } from "./size_conditioning.ts";
 import type { T2iAdapters } from "./t2i_adapters.ts";
 
 /** What prompts are encoded with. */
@@ -54,7 +55,7 @@ export async function guidedPrompt(
       : asOption("guidance", () => guideOf(guidance, scale, plan)),
     rescale: settings.guidanceRescale,
     interval: settings.guidanceInterval,
-    timeIds: [height, width, 0, 0, height, width],
+    timeIds: timeIdsOf(settings, parts),
     controls,
     ...changesOf(settings),
     stepCache: settings.stepCache,

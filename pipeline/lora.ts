@@ -71,11 +71,10 @@ export async function placeLora(parts: ModelParts, path: string): Promise<Placed
     unmatched.push(...found.unmatched.map(({ key }) => key));
     return found.matched;
   };
-  const textEncoders = parts.textEncoders.map((encoder, i) =>
-    place(i === 0 ? "text_encoder" : "text_encoder_2", encoder)
-  );
-  if (parts.textEncoders.length === 1) {
-    unmatched.push(...layers.filter((l) => l.network === "text_encoder_2").map(({ key }) => key));
+  const textEncoders = parts.textEncoders.map((encoder) => place(encoder.name, encoder));
+  for (const name of ["text_encoder", "text_encoder_2"] as const) {
+    if (parts.textEncoders.some((encoder) => encoder.name === name)) continue;
+    unmatched.push(...layers.filter(({ network }) => network === name).map(({ key }) => key));
   }
   const unet = place("unet", parts.unet);
   if (unmatched.length > 0) throw misfit(path, unmatched, layers.length + unused.length);

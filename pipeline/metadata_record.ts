@@ -33,6 +33,8 @@ export interface PictureFacts {
     readonly vae?: string;
     /** Where it is not the default: sums in another order may round otherwise. */
     readonly loraMode?: LoraMode;
+    /** The model that draws the end of the run. */
+    readonly refiner?: string;
     readonly weights?: readonly WeightFile[];
   };
   /** Of this program, of ONNX Runtime, of Deno and of whatever else matters. */

@@ -23,6 +23,7 @@ const MEMBERS: Readonly<Record<string, Check>> = {
     config: isAbsentOr(isText),
     vae: isAbsentOr(isText),
     loraMode: isAbsentOr((value) => (LORA_MODES as readonly unknown[]).includes(value)),
+    refiner: isAbsentOr(isText),
     weights: isAbsentOr(isListOf(has({ file: isText, sha256: isText }))),
   }),
   versions: isAbsentOr(isMapOf(isText)),

@@ -23,6 +23,8 @@ export interface Network<C> {
 
 /** A text encoder with its tokenizer. */
 export interface TextEncoderParts extends Network<ClipTextConfig> {
+  /** Which of SDXL's two it is; its refiner has the second alone. */
+  readonly name: "text_encoder" | "text_encoder_2";
   readonly tokenizer: ClipTokenizer;
 }
 
@@ -31,7 +33,7 @@ export interface ModelParts {
   /** The folder. */
   readonly path: string;
   readonly index: PipelineIndex;
-  /** One text encoder; two for SDXL. */
+  /** One text encoder; two for SDXL; the second of them for its refiner. */
   readonly textEncoders: readonly TextEncoderParts[];
   readonly unet: Network<UNetConfig>;
   readonly vae: Network<AutoencoderConfig>;
@@ -63,15 +65,19 @@ export async function openFolder(
     const config = check(await readJsonObject(configPath), configPath);
     return { config, weights: await openComponent(folder, options) };
   };
-  const textEncoder = async (suffix: string): Promise<TextEncoderParts> => {
+  const textEncoder = async (suffix: "" | "_2"): Promise<TextEncoderParts> => {
+    const name = `text_encoder${suffix}` as const;
     const [tokenizer, parts] = await Promise.all([
       ClipTokenizer.open(join(path, `tokenizer${suffix}`)),
-      network(`text_encoder${suffix}`, clipTextConfig),
+      network(name, clipTextConfig),
     ]);
-    return { ...parts, tokenizer };
+    return { ...parts, name, tokenizer };
   };
+  const suffixes = (["", "_2"] as const).filter((suffix) =>
+    suffix === "" ? !index.isRefiner : index.family === "sdxl"
+  );
   const [textEncoders, unet, vae, schedulerConfig] = await Promise.all([
-    Promise.all((index.family === "sdxl" ? ["", "_2"] : [""]).map(textEncoder)),
+    Promise.all(suffixes.map(textEncoder)),
     network("unet", unetConfig),
     options.otherVae?.(index.family) ?? network("vae", autoencoderConfig),
     readJsonObject(join(path, "scheduler", "scheduler_config.json")),

@@ -20,6 +20,7 @@ import { stepGraph } from "./step_graph.ts";
 import type { SessionBuilder } from "./session_builder.ts";
 import type { StepCache } from "./step_cache.ts";
 import { SessionCache } from "./session_cache.ts";
+import type { TimeIds } from "./size_conditioning.ts";
 import type { Conditioning } from "./text_conditioning.ts";
 import { degraded } from "./self_attention.ts";
 import { type Answer, type Ask, UNetBatch } from "./unet_batch.ts";
@@ -50,8 +51,8 @@ export interface GuidedPrompt {
   readonly rescale?: number;
   /** Part of the run in which guidance acts. Default: all of it. */
   readonly interval?: readonly [start: number, end: number] | undefined;
-  /** SDXL: original height and width, crop top and left, target height and width. */
-  readonly timeIds: readonly number[];
+  /** SDXL: what it is told of the picture's sizes. */
+  readonly timeIds: TimeIds;
   /** Channels behind the latents that stay the same at every call: Float32Array [c, h, w]. */
   readonly beside?: Float32Array | undefined;
   /** InstructPix2Pix: what stands beside under the first of `against`. */
@@ -123,7 +124,8 @@ export class NoisePredictor implements Disposable {
   async #batch(prompt: GuidedPrompt, of: BatchOf): Promise<UNetBatch> {
     const { controls, timeIds, inputs = [], stepCache } = prompt;
     const { asks, size, signal } = of, { height, width } = size, batch = asks.length;
-    const shape = { batch, height, width, sequence: asks[0]!.conditioning.tokens };
+    const sequence = asks[0]!.conditioning.tokens, ids = timeIds.conditional.length;
+    const shape = { batch, height, width, sequence, timeIds: ids };
     const network = await this.#networks.get(prompt, shape, of.variant);
     const { factor } = this.parts.vae.config;
     const pixels = { batch, width: width * factor, height: height * factor };

@@ -6,12 +6,12 @@
 
 import type { Latents } from "./autoencoder.ts";
 
-/** A network computed NaN or infinity: its weights are damaged, or overflowed their type. */
+/** An autoencoder computed NaN or infinity: its weights are damaged, or overflowed their type. */
 export class NotANumberError extends Error {
   /** "NotANumberError". */
   override readonly name = "NotANumberError";
-  /** `network` is the one whose result it is, `step` the call of the U-Net, from 0. */
-  constructor(message: string, readonly network: "unet" | "vae", readonly step?: number) {
+  /** `vae` is what computed it. */
+  constructor(message: string, readonly vae: string) {
     super(message);
   }
 }
@@ -20,33 +20,20 @@ const ADVICE =
   "Weights that hold NaN, or half-precision weights that overflowed, do that: `latent explain " +
   "model FILE` scans them.";
 
-/** Checks what the U-Net made of the latents at a call. @throws {NotANumberError} */
-export function requireFiniteStep(latents: Float32Array, step: number): void {
-  const bad = countBad(latents);
-  if (bad === 0) return;
-  throw new NotANumberError(
-    `Cannot draw: at step ${step + 1} the U-Net gave ${bad} values of ${latents.length} that are ` +
-      `no numbers. ${ADVICE}`,
-    "unet",
-    step,
-  );
-}
-
 /** Checks what the autoencoder made of `latents`. @throws {NotANumberError} */
 export function requireNumbers(pixels: Float32Array, { data }: Latents, vae: string): void {
   const bad = countBad(pixels);
   if (bad === 0) return;
   const before = countBad(data);
   if (before > 0) {
-    throw new NotANumberError(
-      `Cannot decode: ${before} of ${data.length} latents are no numbers.`,
-      "unet",
+    throw new RangeError(
+      `Cannot decode: ${before} of ${data.length} latents given are no numbers.`,
     );
   }
   throw new NotANumberError(
     `Cannot decode: the autoencoder ${vae} gave ${bad} values of ${pixels.length} that are no ` +
       `numbers, from latents that all are. ${ADVICE} --vae FILE takes another autoencoder.`,
-    "vae",
+    vae,
   );
 }
 

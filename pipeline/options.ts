@@ -20,10 +20,11 @@ import { LONG_PROMPTS, type LongPrompt } from "./prompt_windows.ts";
 import { PROMPT_SYNTAXES, type PromptSyntax } from "./prompt_syntax.ts";
 import { checkStepCache, type StepCache } from "./step_cache.ts";
 import type { Conditioning } from "./text_conditioning.ts";
+import type { SizeConditioning } from "./size_conditioning.ts";
 import type { SchedulerOverrides } from "../schedulers/scheduler.ts";
 
 /** Options of {@linkcode StableDiffusion.generate} and {@linkcode StableDiffusion.denoise}. */
-export interface GenerateOptions {
+export interface GenerateOptions extends SizeConditioning {
   /** What to draw. */
   readonly prompt: string;
   /** What guidance pushes away from. Default: nothing, as the model was trained to see it. */
@@ -118,6 +119,12 @@ export interface GenerateOptions {
   readonly timesteps?: readonly number[];
   /** Exactly these sigmas, falling, with the last one (usually 0), in place of `steps`. */
   readonly sigmas?: readonly number[];
+  /** Share of the noise levels after which the run begins, in latents or a picture. Default 0. */
+  readonly denoisingStart?: number;
+  /** Share of the noise levels at which the run ends; what is left of the noise stays. Default 1. */
+  readonly denoisingEnd?: number;
+  /** Share of the noise levels at which the refiner takes over. Default 0.8 where there is one. */
+  readonly refinerStart?: number;
   /** Whose random numbers: torch's on a CPU (default), torch's on CUDA, or NumPy's. */
   readonly rng?: RandomKind;
   /** Added to the seed of the noise that samplers add on the way (A1111's ENSD). Default 0: no. */
@@ -252,6 +259,15 @@ export function checkOptions(options: GenerateOptions): void {
     throw new OptionError("extend", "Cannot generate: extending needs the image to extend.");
   }
   requireNumber("strength", options.strength ?? 1, 0, 1);
+  for (const option of ["denoisingStart", "denoisingEnd", "refinerStart"] as const) {
+    requireNumber(option, options[option] ?? 0, 0, 1);
+  }
+  if (options.denoisingStart !== undefined && !options.image && !options.latents) {
+    throw new OptionError(
+      "denoisingStart",
+      "Cannot generate: denoisingStart needs the image to go on with.",
+    );
+  }
   if (options.width !== undefined) requireInteger("width", options.width, 1);
   if (options.height !== undefined) requireInteger("height", options.height, 1);
   if (typeof options.seed === "number" && !Number.isSafeInteger(options.seed)) {

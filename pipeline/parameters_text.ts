@@ -9,6 +9,7 @@ import type { Settings as SchedulerSettings } from "../schedulers/settings.ts";
 import type { SigmaSchedule } from "../schedulers/sigmas.ts";
 import { schedulerName } from "./choose_scheduler.ts";
 import type { PictureFacts } from "./metadata_record.ts";
+import { REFINER_START } from "./refine.ts";
 import type { Settings } from "./settings.ts";
 
 /** What A1111 calls the schedulers; others keep their names here. */
@@ -64,10 +65,12 @@ export function parametersText(settings: Settings, model: string | PictureFacts)
     Seed: settings.seed,
     Size: `${settings.width}x${settings.height}`,
     "Model hash": facts.model.weights?.[0]?.sha256.slice(0, 10),
-    Model: basename(facts.model.path).replace(/\.(safetensors|ckpt|pt|bin)$/, ""),
+    Model: modelName(facts.model.path),
     "Denoising strength": settings.image &&
       (settings.strength ?? (settings.mask || settings.extend ? 1 : 0.8)),
     "Clip skip": settings.clipSkip > 0 ? settings.clipSkip + 1 : undefined,
+    Refiner: facts.model.refiner && modelName(facts.model.refiner),
+    "Refiner switch at": facts.model.refiner && (settings.refinerStart ?? REFINER_START),
     "CFG rescale": settings.guidanceRescale || undefined,
     Eta: settings.schedulerOptions.eta,
     ENSD: settings.ensd || undefined,
@@ -81,6 +84,8 @@ export function parametersText(settings: Settings, model: string | PictureFacts)
   const negative = settings.negativePrompt ? `\nNegative prompt: ${settings.negativePrompt}` : "";
   return `${settings.prompt}${negative}\n${line}`;
 }
+
+const modelName = (path: string) => basename(path).replace(/\.(safetensors|ckpt|pt|bin)$/, "");
 
 function samplerLabel(name: string, settings: Partial<SchedulerSettings>): string {
   if (name !== "DPMSolverMultistepScheduler") {

@@ -24,6 +24,7 @@ export interface OpenedWith {
   readonly variant?: string | undefined;
   readonly config?: string | undefined;
   readonly vae?: string | undefined;
+  readonly refiner?: string | undefined;
   readonly loras?: readonly Lora[];
   readonly loraMode?: LoraMode;
   readonly embeddings?: readonly string[];
@@ -45,7 +46,7 @@ export class FactsGatherer {
   /** The facts of a picture with these settings. */
   async gather(chosen: Settings): Promise<PictureFacts> {
     const { name, settings } = chooseScheduler(this.parts.schedulerConfig, chosen);
-    const { variant, config, vae, loraMode = "merged" } = this.opened;
+    const { variant, config, vae, refiner, loraMode = "merged" } = this.opened;
     return {
       model: {
         path: this.parts.path,
@@ -53,6 +54,7 @@ export class FactsGatherer {
         ...(config !== undefined && { config }),
         ...(vae !== undefined && { vae }),
         ...(loraMode !== "merged" && { loraMode }),
+        ...(refiner !== undefined && { refiner }),
         weights: await (this.#weights ??= this.#hashWeights()),
       },
       versions: {

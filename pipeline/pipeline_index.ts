@@ -38,6 +38,8 @@ export interface PipelineIndex {
   readonly className: string;
   /** True where an absent negative prompt means embeddings of zeros (SDXL). */
   readonly zeroEmptyNegative: boolean;
+  /** True for SDXL's refiner, which has one text encoder and is told how beautiful to draw. */
+  readonly isRefiner: boolean;
   /** Names of the parts that the folder holds: `unet`, `vae`, `text_encoder`, ... */
   readonly parts: ReadonlySet<string>;
 }
@@ -87,7 +89,9 @@ export async function readPipelineIndex(folder: string): Promise<PipelineIndex> 
     }
     parts.add(part);
   }
-  const needed = ["unet", "vae", "text_encoder", "tokenizer", "scheduler"];
+  const isRefiner = family === "sdxl" && json.requires_aesthetics_score === true;
+  const needed = ["unet", "vae", "scheduler"];
+  if (!isRefiner) needed.push("text_encoder", "tokenizer");
   if (family === "sdxl") needed.push("text_encoder_2", "tokenizer_2");
   const missing = needed.filter((part) => !parts.has(part));
   if (missing.length > 0) {
@@ -100,6 +104,7 @@ export async function readPipelineIndex(folder: string): Promise<PipelineIndex> 
     family,
     className: className as string,
     zeroEmptyNegative: json.force_zeros_for_empty_prompt === true,
+    isRefiner,
     parts,
   };
 }

@@ -77,6 +77,8 @@ export interface LoraSwitchOptions {
   readonly mode: LoraMode;
   /** LoRAs of every picture that are not merged into the base. */
   readonly always: readonly Lora[];
+  /** Takes no notice of those that prompts name: they are for the model before this one. */
+  readonly ignores?: boolean;
   readonly onWarning?: ((message: string) => void) | undefined;
 }
 
@@ -99,8 +101,11 @@ export class LoraSwitch implements Disposable {
     named: readonly NamedLora[] = [],
     own: readonly Lora[] = [],
   ): Promise<ActiveNetworks> {
-    const { mode, always } = this.options;
-    const found = named.map(({ name, weight }) => ({ path: this.#find(name), weight }));
+    const { mode, always, ignores = false } = this.options;
+    const found = (ignores ? [] : named).map(({ name, weight }) => ({
+      path: this.#find(name),
+      weight,
+    }));
     const all = [...always, ...own, ...found];
     if (mode === "merged") return { networks: await this.#merged(all) };
     const inputs: Lora[] = [], merged: Lora[] = [];

@@ -13,11 +13,13 @@ import { type PreparedPainting, preparePainting } from "./outpaint_painting.ts";
 import { randomSource } from "./random_source.ts";
 import type { Settings } from "./settings.ts";
 import {
+  asTheyAre,
   depthChannel,
   fromEdit,
   fromImage,
   fromLatents,
   fromNoise,
+  fromNoisyImage,
   fromPainting,
   type Run,
   type StartingPoint,
@@ -105,8 +107,10 @@ async function begin(parts: ModelParts, settings: Settings, run: Run): Promise<S
       trainedForIt: unetKind(parts) === "inpainting",
     });
   }
-  if (latents) return fromLatents(run, latents);
+  const goesOn = settings.denoisingStart !== undefined;
+  if (latents) return goesOn ? asTheyAre(run, latents) : fromLatents(run, latents);
   if (!image) return fromNoise(run, settings.noise);
   const sized = image.withoutAlpha().resize(width, height);
-  return unetKind(parts) === "edit" ? await fromEdit(run, sized) : await fromImage(run, sized);
+  if (unetKind(parts) === "edit") return await fromEdit(run, sized);
+  return await (goesOn ? fromNoisyImage : fromImage)(run, sized);
 }

@@ -17,7 +17,9 @@ import {
 } from "./options.ts";
 import { canvasOf } from "./outpaint_options.ts";
 import { withoutWildcards } from "./prompt_wildcard_options.ts";
+import { checkRefinement } from "./refine.ts";
 import { checkChannels } from "./run_start.ts";
+import { checkSizes } from "./size_conditioning.ts";
 import { cutDepth } from "./step_cache.ts";
 
 /** Every option of one picture, defaults filled in. */
@@ -33,6 +35,8 @@ export interface Beside {
   readonly controls: number;
   readonly imagePrompts: number;
   readonly adapters: number;
+  /** Whether a refiner stands behind the model. */
+  readonly refiner: boolean;
 }
 
 /** Checks and completes the options of one picture. @throws {OptionError} */
@@ -68,6 +72,9 @@ export function settingsFor(parts: ModelParts, beside: Beside, options: Generate
   checkLayers(options, parts.unet.weights.names());
   checkPictures(options, beside);
   cutDepth(options.stepCache, parts.unet.config);
+  checkSizes(options, parts, parts.index.isRefiner || beside.refiner);
+  checkRefinement(options, beside.refiner);
+  checkRefiner(options, parts);
   return settings;
 }
 
@@ -81,6 +88,16 @@ function checkSides(image: Image, options: GenerateOptions, factor: number): voi
         `the result its size; expected at least ${factor} a side. Give width and height.`,
     );
   }
+}
+
+/** The refiner was trained on pictures that are nearly there. */
+function checkRefiner({ image, latents }: GenerateOptions, { index }: ModelParts): void {
+  if (!index.isRefiner || image || latents) return;
+  throw new OptionError(
+    "image",
+    "Cannot generate: this model is SDXL's refiner, which does not draw from nothing. Give it an " +
+      "image, or open the base model with it as the refiner.",
+  );
 }
 
 const NETWORKS = {

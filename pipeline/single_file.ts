@@ -72,7 +72,8 @@ export async function openSingleFile(
     index: {
       family,
       className: "StableDiffusionPipeline",
-      zeroEmptyNegative: checkpoint.family === "sdxl",
+      isRefiner: checkpoint.isRefiner,
+      zeroEmptyNegative: family === "sdxl" && !checkpoint.isRefiner,
       parts: new Set(["unet", "vae", "text_encoder", "tokenizer", "scheduler"]),
     },
     textEncoders: await textEncoders(checkpoint, known, configure, required, options),
@@ -84,29 +85,31 @@ export async function openSingleFile(
 
 /** One text encoder, or SDXL's two; "!" pads for the OpenCLIP ones. */
 async function textEncoders(
-  { family, textEncoder, textEncoder2 }: Checkpoint,
+  { family, isRefiner, textEncoder, textEncoder2 }: Checkpoint,
   known: ReturnType<typeof checkpointConfigs>,
   configure: Configure,
   required: (part: string, weights: TensorSource | undefined) => TensorSource,
   { config: folder }: SingleFileOptions,
 ): Promise<TextEncoderParts[]> {
   const one = async (
-    suffix: string,
+    suffix: "" | "_2",
     weights: TensorSource | undefined,
     json: Readonly<Record<string, unknown>> | undefined,
     pad: "<|endoftext|>" | "!",
   ): Promise<TextEncoderParts> => {
-    const part = `text_encoder${suffix}`;
+    const part = `text_encoder${suffix}` as const;
     const config = await configure(part, json);
     const tokenizer = folder === undefined
       ? await ClipTokenizer.clip(pad)
       : await ClipTokenizer.open(join(folder, `tokenizer${suffix}`));
     const checked = clipTextConfig(config.json, config.path);
-    return { config: checked, weights: required(part, weights), tokenizer };
+    return { name: part, config: checked, weights: required(part, weights), tokenizer };
   };
-  const first = one("", textEncoder, known.textEncoder, family === "sd2" ? "!" : "<|endoftext|>");
-  if (family !== "sdxl") return [await first];
-  return await Promise.all([first, one("_2", textEncoder2, known.textEncoder2, "!")]);
+  const pad = family === "sd2" ? "!" : "<|endoftext|>";
+  const first = () => one("", textEncoder, known.textEncoder, pad);
+  const second = () => one("_2", textEncoder2, known.textEncoder2, "!");
+  if (isRefiner) return [await second()];
+  return await Promise.all(family === "sdxl" ? [first(), second()] : [first()]);
 }
 
 function missing(path: string, part: string): ModelFormatError {

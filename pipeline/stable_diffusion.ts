@@ -9,6 +9,7 @@ import { openRuntime } from "../ffi/runtime.ts";
 import { etaNoiseSeed } from "../schedulers/random/mix.ts";
 import { denoise } from "../schedulers/denoise.ts";
 import type { Plan, Stage } from "../schedulers/plan.ts";
+import type { NormalSource } from "../schedulers/random/normal_source.ts";
 import { noiseSource } from "../schedulers/noise_source.ts";
 import { randomSource } from "./random_source.ts";
 import { guidedPrompt } from "./guided_prompt.ts";
@@ -30,7 +31,6 @@ import { pictureTexts } from "./metadata_record.ts";
 import { FactsGatherer } from "./picture_facts.ts";
 import type { ModelParts } from "./model_parts.ts";
 import { asOption, DEFAULTS, type GenerateOptions, OptionError } from "./options.ts";
-import { requireFiniteStep } from "./not_a_number.ts";
 import { type LoraMode, LoraSwitch, PromptedNetworks } from "./prompt_loras.ts";
 import { readPrompt, sectionsOf } from "./prompt_syntax.ts";
 import { type PromptToken, promptTokens } from "./prompt_tokens.ts";
@@ -42,6 +42,7 @@ import {
 } from "./image_prompts.ts";
 import { openT2iAdapter, T2iAdapters } from "./t2i_adapters.ts";
 import type { T2iAdapterConfig } from "../models/t2i_adapter.ts";
+import { denoiseRefined, isRefined } from "./refine.ts";
 import { paintingOf, startRun, unetKind, variation } from "./run_start.ts";
 import { type Beside, type Settings, settingsFor } from "./settings.ts";
 import { SessionBuilder } from "./session_builder.ts";
@@ -54,6 +55,8 @@ export interface OpenOptions extends OpenModelOptions {
   readonly providers?: readonly Provider[];
   /** An autoencoder for {@linkcode StableDiffusion.preview}, such as TAESD; as `vae`. */
   readonly previewVae?: string;
+  /** SDXL's refiner, which draws the end of every run: a model as the first argument. */
+  readonly refiner?: string;
   /** LoRA files with their weights, of every picture; `loras` of one are its own. */
   readonly loras?: readonly Lora[];
   /** How LoRAs act: merged into weights (default), or at run time, to change from run to run. */
@@ -109,6 +112,7 @@ export class StableDiffusion implements AsyncDisposable {
   readonly #imagePrompter: ImagePrompter;
   readonly #adapters: T2iAdapters;
   readonly #facts: FactsGatherer;
+  readonly #refiner: StableDiffusion | undefined;
   /** Execution providers in order of preference. */
   readonly providers: readonly Provider[];
 
@@ -123,17 +127,26 @@ export class StableDiffusion implements AsyncDisposable {
     },
     builder: SessionBuilder,
     options: OpenOptions,
+    refiner?: StableDiffusion,
   ) {
+    this.#refiner = refiner;
     this.#parts = parts;
     this.#beside = {
       controls: controlNets.length,
       imagePrompts: pictures.ipAdapters.length,
       adapters: pictures.t2iAdapters.length,
+      refiner: refiner !== undefined,
     };
     const base = new PromptedNetworks(parts, learned, controlNets, builder);
     const { loraFolder: folder, loraMode: mode = "merged", loras = [], onWarning } = options;
     this.#always = mode === "merged" ? [] : loras;
-    this.#switch = new LoraSwitch(base, { folder, mode, always: this.#always, onWarning });
+    this.#switch = new LoraSwitch(base, {
+      folder,
+      mode,
+      always: this.#always,
+      ignores: parts.index.isRefiner,
+      onWarning,
+    });
     this.#autoencoder = new Autoencoder(parts, builder);
     this.#previewer = new Autoencoder(preview, builder);
     this.#imagePrompter = new ImagePrompter(pictures.ipAdapters, builder);
@@ -173,6 +186,7 @@ export class StableDiffusion implements AsyncDisposable {
       pictures,
       builder,
       options,
+      await openRefiner(parts, options),
     );
   }
 
@@ -220,10 +234,28 @@ export class StableDiffusion implements AsyncDisposable {
       yield* denoiseHires(this, settings, settings.hires, this.#parts.vae.config.factor);
       return;
     }
+    const normal = randomSource(settings.rng ?? "cpu", settings.seed);
+    const refiner = this.#refiner;
+    if (!refiner || !isRefined(settings)) {
+      yield* this.#steps(settings, normal, lazy);
+      return;
+    }
+    yield* denoiseRefined(
+      { sd: this, steps: (own) => this.#steps(own, normal) },
+      { sd: refiner, steps: (own) => refiner.#steps(own, normal) },
+      settings,
+    );
+  }
+
+  /** The steps of this model alone, with random numbers from `normal` on. */
+  async *#steps(
+    settings: Settings,
+    normal: NormalSource,
+    lazy = false,
+  ): AsyncGenerator<Step, void, void> {
     const { seed, signal, rng = "cpu", ensd = 0 } = settings;
     const plan = this.plan(settings);
     const size = this.#latentSize(settings);
-    const normal = randomSource(rng, seed);
     const { latents, keep, ...beside } = await startRun(this.#parts, settings, {
       plan,
       size,
@@ -257,7 +289,6 @@ export class StableDiffusion implements AsyncDisposable {
     const predict = (input: Float32Array, stage: Stage, index: number) =>
       run.predict(input, { stage, index, count });
     for await (const step of denoise(plan, latents, predict, noise, signal ? { signal } : {})) {
-      requireFiniteStep(step.latents, step.index);
       keep?.(latents, step.index);
       yield {
         ...step,
@@ -365,13 +396,16 @@ export class StableDiffusion implements AsyncDisposable {
   plan(options: GenerateOptions): Plan {
     const settings = this.settings(options);
     const { image, latents, mask, extend, strength } = settings;
-    const { steps, timesteps, sigmas } = settings;
-    const begins = (image || latents) && unetKind(this.#parts) !== "edit";
+    const { steps, timesteps, sigmas, denoisingStart, denoisingEnd } = settings;
+    const begins = (image || latents) && unetKind(this.#parts) !== "edit" &&
+      denoisingStart === undefined;
     const part = begins ? strength ?? (mask || extend ? 1 : 0.8) : undefined;
     return asOption("scheduler", () => {
       return chooseScheduler(this.#parts.schedulerConfig, settings).plan({
         ...(timesteps ? { timesteps } : sigmas ? { sigmas } : { steps }),
         ...(part !== undefined && { strength: part }),
+        ...(denoisingStart !== undefined && { denoisingStart }),
+        ...(denoisingEnd !== undefined && { denoisingEnd }),
       });
     });
   }
@@ -382,17 +416,29 @@ export class StableDiffusion implements AsyncDisposable {
   }
 
   /** Releases all sessions. */
-  // deno-lint-ignore require-await -- asynchronous by contract: a run under way must end first
   async [Symbol.asyncDispose](): Promise<void> {
     this.#switch[Symbol.dispose]();
     this.#autoencoder[Symbol.dispose]();
     this.#previewer[Symbol.dispose]();
     this.#imagePrompter[Symbol.dispose]();
     this.#adapters[Symbol.dispose]();
+    await this.#refiner?.[Symbol.asyncDispose]();
   }
 
   #latentSize({ width, height }: Settings): LatentSize {
     const { factor, latentChannels } = this.#parts.vae.config;
     return { channels: latentChannels, height: height / factor, width: width / factor };
   }
+}
+
+/** The model that draws the ends of runs; LoRAs, ControlNets and the like are the base's alone. */
+async function openRefiner(
+  { index }: ModelParts,
+  options: OpenOptions,
+): Promise<StableDiffusion | undefined> {
+  const { refiner, loras: _l, embeddings: _e, controlNets: _c, config: _f, ...common } = options;
+  if (refiner === undefined) return undefined;
+  const { ipAdapters: _i, t2iAdapters: _t, vae: _v, previewVae: _p, ...rest } = common;
+  if (index.family === "sdxl" && !index.isRefiner) return await StableDiffusion.open(refiner, rest);
+  throw new OptionError("refiner", "Cannot open a refiner: only SDXL's base model is refined.");
 }

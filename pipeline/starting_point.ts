@@ -56,6 +56,16 @@ export async function fromImage(run: Run, image: Image): Promise<StartingPoint> 
   return { latents: addNoise(run.plan, 0, clean, firstNoise(run)) };
 }
 
+/** Begins in `image` as it is: the noise that the plan begins with is in it. */
+export async function fromNoisyImage(run: Run, image: Image): Promise<StartingPoint> {
+  return { latents: await encode(run, image.toTensor()) };
+}
+
+/** Begins in latents that have the noise of the plan's first stage, of exactly the run's size. */
+export function asTheyAre(run: Run, given: Latents): StartingPoint {
+  return { latents: ofSize(run, given).slice() };
+}
+
 /** Begins in clean latents, of exactly the run's size. */
 export function fromLatents(run: Run, given: Latents): StartingPoint {
   return { latents: addNoise(run.plan, 0, ofSize(run, given), firstNoise(run)) };

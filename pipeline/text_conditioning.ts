@@ -167,7 +167,7 @@ export class TextConditioner implements Disposable {
           ...options,
           hiddenState: state,
           finalLayerNorm: !xl,
-          pooled: xl && index === 1,
+          pooled: xl && index === this.parts.textEncoders.length - 1,
           extraTokens: this.learned[index]!.ids.length,
         })),
     );

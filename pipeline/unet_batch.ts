@@ -10,6 +10,7 @@ import type { ControlRun } from "./control_nets.ts";
 import type { ExtraInput } from "./extra_input.ts";
 import type { GuidedCall } from "./guide.ts";
 import type { SessionBuilder } from "./session_builder.ts";
+import type { TimeIds } from "./size_conditioning.ts";
 import { FeatureCache, type StepCache } from "./step_cache.ts";
 import type { Conditioning } from "./text_conditioning.ts";
 import type { CutNetwork } from "./unet_networks.ts";
@@ -39,8 +40,8 @@ export interface UNetBatchParts {
   readonly size: LatentSize;
   /** How many asks it answers at once. */
   readonly batch: number;
-  /** SDXL: original height and width, crop top and left, target height and width. */
-  readonly timeIds: readonly number[];
+  /** SDXL: what it is told of the picture's sizes. */
+  readonly timeIds: TimeIds;
   /** What else it is fed, the same at every step. */
   readonly inputs: readonly ExtraInput[];
   readonly signal?: AbortSignal | undefined;
@@ -84,9 +85,8 @@ export class UNetBatch implements Disposable {
     }
     if (!pooled) return;
     feed("text_embeds", new Float32Array(batch * pooled.length), [pooled.length]);
-    const ids = new Float32Array(batch * timeIds.length);
-    for (let i = 0; i < batch; i++) ids.set(timeIds, i * timeIds.length);
-    feed("time_ids", ids, [timeIds.length]);
+    const { length } = timeIds.conditional;
+    feed("time_ids", new Float32Array(batch * length), [length]);
   }
 
   /** The answers for `input`, Float32Array [channels, height, width], one for each of `asks`. */
@@ -137,10 +137,15 @@ export class UNetBatch implements Disposable {
     if (before?.conditioning === ask.conditioning) return;
     this.#cache?.forget();
     this.#row("encoder_hidden_states").set(hiddenStates, i * hiddenStates.length);
-    if (pooled) this.#row("text_embeds").set(pooled, i * pooled.length);
+    if (!pooled) return;
+    this.#row("text_embeds").set(pooled, i * pooled.length);
   }
 
-  #setInputs(i: number, { conditional }: Ask): void {
+  #setInputs(i: number, { conditional, conditioning }: Ask): void {
+    if (conditioning.pooled) {
+      const { timeIds } = this.parts, ids = timeIds[conditional ? "conditional" : "unconditional"];
+      this.#row("time_ids").set(ids, i * ids.length);
+    }
     for (const { name, data, unconditional = data, shared } of this.parts.inputs) {
       if (shared) continue;
       const values = this.#extra[name]!.data as Float32Array;

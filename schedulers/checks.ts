@@ -14,7 +14,8 @@ export class NotFiniteError extends Error {
     super(
       `Cannot denoise step ${index + 1} of ${count} (timestep ${stage.timestep}, sigma ` +
         `${stage.sigma}): ${part} not finite; got NaN or Infinity, expected numbers. ` +
-        `Half precision overflows in some models: run the network in float32.`,
+        `Weights that hold NaN do that, and half precision that overflows: ` +
+        `\`latent explain model FILE\` scans them.`,
     );
   }
 }

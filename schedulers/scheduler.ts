@@ -5,6 +5,7 @@
 import { sigma } from "./level.ts";
 import type { AdaptiveSearch, Plan, Row, Stage } from "./plan.ts";
 import { toDenoised, toResult } from "./prediction.ts";
+import { callsUntil, checkPart, firstStepAfter, type RunPart } from "./part_of_run.ts";
 import { RECIPES } from "./recipes/all.ts";
 import { recipeOfSolver, type Solver } from "./recipes/own.ts";
 import type { Draft, Recipe, Request } from "./recipes/recipe.ts";
@@ -20,7 +21,7 @@ export interface SchedulerOverrides extends Partial<Settings> {
 }
 
 /** What a run is asked for. */
-export interface PlanRequest {
+export interface PlanRequest extends RunPart {
   /** How many steps; not needed with `timesteps` or `sigmas`. */
   readonly steps?: number;
   /** Exactly these timesteps, falling. */
@@ -86,8 +87,7 @@ function isSolver(value: unknown): value is Solver {
 }
 
 function plan(name: string, recipe: Recipe, settings: Settings, asked: PlanRequest): Plan {
-  const request = checkRequest(settings, asked);
-  const draft = recipe.draft(settings, request);
+  const draft = partly(recipe, settings, checkRequest(settings, asked), asked);
   const stages = draft.calls.map((call) => completeStage(call, draft, settings));
   stages.forEach((stage, index) => checkFinite(stage, index, name));
   return {
@@ -100,6 +100,22 @@ function plan(name: string, recipe: Recipe, settings: Settings, asked: PlanReque
     ...(draft.brownianPath ? { brownianPath: draft.brownianPath } : {}),
     ...(draft.adaptive ? { adaptive: completeSearch(draft.adaptive, draft, settings) } : {}),
   };
+}
+
+/** The draft of the part of the run that is asked for. */
+function partly(recipe: Recipe, settings: Settings, request: Request, part: RunPart): Draft {
+  checkPart(part);
+  const { denoisingStart: start, denoisingEnd: end } = part, trained = settings.numTrainTimesteps;
+  let draft = recipe.draft(settings, request);
+  if (start === undefined && end === undefined) return draft;
+  if (draft.adaptive) refuse("adaptive steps have no part that is known", "Take all of it.");
+  if (start !== undefined) {
+    const by = { trained, byCalls: recipe.firstIsCall ?? false };
+    draft = recipe.draft(settings, { ...request, first: firstStepAfter(start, draft.calls, by) });
+  }
+  const calls = end === undefined ? draft.calls : callsUntil(end, draft.calls, trained);
+  if (calls.length > 0) return { ...draft, calls };
+  return refuse(`no step lies between ${start ?? 0} and ${end ?? 1}`, "Take more steps.");
 }
 
 function completeSearch(

@@ -10,6 +10,7 @@ export const pndmRecipe: Recipe = {
     timestepSpacing: "leading",
     stepsOffset: 0,
   },
+  firstIsCall: true,
   draft(settings, request) {
     refuseGiven("PNDM, whose steps are even,", request, "timesteps");
     const rising = wholeTimesteps(settings, request).toReversed();

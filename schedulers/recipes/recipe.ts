@@ -51,6 +51,8 @@ export interface Recipe {
   readonly options: Partial<Settings>;
   /** Options that it can be told although diffusers' class lacks them: never read from the file. */
   readonly also?: readonly (keyof Settings)[];
+  /** A request's `first` counts calls of the network, of which the first step takes several. */
+  readonly firstIsCall?: boolean;
   /** Plans a run; throws RangeError for what it cannot do. */
   readonly draft: (settings: Settings, request: Request) => Draft;
 }

@@ -110,6 +110,7 @@ Deno.test("checkpointConfigs read distilled networks off their shapes", async ()
     const it = await golden(name);
     const source = {
       family: "sd1" as const,
+      isRefiner: false,
       inChannels: 4,
       unet: it.weights,
       vae: undefined,

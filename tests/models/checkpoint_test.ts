@@ -85,7 +85,7 @@ Deno.test("openCheckpoint tells inpainting by the channels and leaves absent net
   assert.equal(checkpoint.textEncoder, undefined);
 });
 
-Deno.test("openCheckpoint refuses files of other kinds and the refiner", async () => {
+Deno.test("openCheckpoint refuses files of other kinds, and tells the refiner by its text encoder", async () => {
   const lora = fileOf({ "lora_unet_mid_block.lora_up.weight": [4, 4] });
   assert.equal(isCheckpoint(lora), false);
   await assert.rejects(openCheckpoint(lora), ModelFormatError);
@@ -93,7 +93,9 @@ Deno.test("openCheckpoint refuses files of other kinds and the refiner", async (
     "model.diffusion_model.input_blocks.0.0.weight": [384, 4, 3, 3],
     "conditioner.embedders.0.model.ln_final.weight": [1280],
   });
-  await assert.rejects(openCheckpoint(refiner), /refiner/);
+  const { isRefiner, family, textEncoder, textEncoder2 } = await openCheckpoint(refiner);
+  assert.deepEqual([isRefiner, family, textEncoder], [true, "sdxl", undefined]);
+  assert.ok(textEncoder2);
 });
 
 Deno.test("vaeOf finds the autoencoder in a file of its own, and none where there is none", async () => {

@@ -1,188 +1,115 @@
 /**
- * `latent completions`: what a shell needs to complete commands, flags and their values, made of the
- * tables that the commands themselves are parsed by.
+ * `latent completions`: what a shell needs to complete commands, flags, their values and files, made
+ * of the pages that `--help` is made of.
  *
  * @module
  */
 
-import { type Flag, type FlagTable, UsageError } from "./flags.ts";
+import type { CommandEntry } from "./commands.ts";
+import { bashScript } from "./completions_bash.ts";
+import { fishScript } from "./completions_fish.ts";
+import { zshScript } from "./completions_zsh.ts";
+import { type Flag, parseFlags, UsageError } from "./flags.ts";
+import { helpText, type Page, type Words } from "./page.ts";
+import { print } from "./standard_output.ts";
 
-/** What is completed of a command. */
+/** A command, or the kind of one, as the scripts are made of it. */
 export interface Completed {
-  /** One line of help. */
-  readonly about: string;
-  /** Its flags, if it has any. */
-  readonly flags?: (() => Promise<FlagTable>) | undefined;
-}
-
-/** A command with its flags loaded. */
-interface Loaded {
+  /** `generate`, or `train lora`. */
   readonly name: string;
   readonly about: string;
-  readonly flags: readonly (readonly [name: string, flag: Flag])[];
+  readonly flags: readonly NamedFlag[];
+  readonly words: readonly Words[];
+  /** What has flags of its own behind this name. */
+  readonly kinds: readonly Completed[];
 }
 
-const SHELLS: Readonly<Record<string, (commands: readonly Loaded[]) => string>> = {
+/** A flag with its long name. */
+export type NamedFlag = readonly [name: string, flag: Flag];
+
+const SHELLS: Readonly<Record<string, (commands: readonly Completed[]) => string>> = {
   bash: bashScript,
   zsh: zshScript,
   fish: fishScript,
 };
 
-const HELP = `Usage: latent completions bash|zsh|fish
-
-Prints what the shell needs to complete the commands and flags of latent.
-
-  bash   source <(latent completions bash)                       in ~/.bashrc
-  zsh    latent completions zsh > "\${fpath[1]}/_latent"
-  fish   latent completions fish > ~/.config/fish/completions/latent.fish
-`;
+/** Help of `latent completions`. */
+export const COMPLETIONS_PAGE: Page = {
+  usage: "completions bash|zsh|fish",
+  text: [
+    "Prints what the shell needs to complete the commands, flags, values and files of latent. " +
+    "For bash, the first example goes into ~/.bashrc; zsh and fish read a file.",
+  ],
+  examples: [
+    "source <(latent completions bash)",
+    'latent completions zsh > "${fpath[1]}/_latent"',
+    "latent completions fish > ~/.config/fish/completions/latent.fish",
+  ],
+  flags: { help: { kind: "switch", short: "h", help: "this text" } },
+  words: [Object.keys(SHELLS)],
+};
 
 /** The command that completes `commands`. */
 export function completionsOf(
-  commands: Readonly<Record<string, Completed>>,
+  commands: Readonly<Record<string, Pick<CommandEntry, "about" | "page">>>,
 ): (args: readonly string[]) => Promise<number> {
   return async (args) => {
-    const [shell, ...rest] = args;
-    if (shell === "--help" || shell === "-h") {
-      console.log(HELP);
+    const { flags, positionals } = parseFlags(COMPLETIONS_PAGE.flags, args);
+    if (flags["help"]) {
+      print(helpText(COMPLETIONS_PAGE));
       return 0;
     }
+    const [shell, ...rest] = positionals;
     const script = shell !== undefined && Object.hasOwn(SHELLS, shell) ? SHELLS[shell] : undefined;
     if (!script || rest.length > 0) {
       throw new UsageError(
         `latent completions takes one of ${Object.keys(SHELLS).join(", ")}; got ` +
-          `${args.length === 0 ? "nothing" : JSON.stringify(args.join(" "))}.`,
+          `${positionals.length === 0 ? "nothing" : JSON.stringify(positionals.join(" "))}.`,
       );
     }
-    const loaded = Object.entries(commands).map(async ([name, { about, flags }]) => ({
-      ...{ name, about },
-      flags: Object.entries(await flags?.() ?? {}),
-    }));
-    console.log(script(await Promise.all(loaded)).trimEnd());
+    const loaded = Object.entries(commands).map(async ([name, { about, page }]) =>
+      completed(name, about, await page())
+    );
+    print(script(await Promise.all(loaded)).trimEnd());
     return 0;
   };
 }
 
-/** All spellings of a flag, the long name first. */
-function spellings([name, flag]: readonly [string, Flag]): string[] {
+function completed(
+  name: string,
+  about: string,
+  { flags, words = [], kinds = {} }: Page,
+): Completed {
+  const behind = Object.entries(kinds).map(([kind, entry]) =>
+    completed(`${name} ${kind}`, entry.about, entry.page)
+  );
+  return { name, about, flags: Object.entries(flags), words, kinds: behind };
+}
+
+/** Commands and, behind them, their kinds. */
+export function withKinds(commands: readonly Completed[]): readonly Completed[] {
+  return commands.flatMap((command) => [command, ...withKinds(command.kinds)]);
+}
+
+/** All spellings of a flag, the long names first. */
+export function spellings([name, flag]: NamedFlag): string[] {
   const long = [name, ...(flag.aliases ?? [])].map((each) => `--${each}`);
   return flag.short === undefined ? long : [...long, `-${flag.short}`];
 }
 
-/** What follows a flag: nothing, one of some words, a file or folder, or what nobody can know. */
-function valueOf(
-  { kind, choices, value = "" }: Flag,
-): "none" | "words" | "file" | "other" {
+/** What follows a flag: words, files, folders, what nobody can list, or nothing. */
+export type Value = { readonly words: readonly string[] } | "file" | "folder" | "other" | "none";
+
+/** What follows a flag; its value's name tells files and folders. */
+export function valueOf({ kind, choices, suggests, value = "" }: Flag): Value {
   if (kind === "switch") return "none";
-  if (choices) return "words";
-  return /^(FILE|PATH|DIR)/.test(value) ? "file" : "other";
-}
-
-function bashScript(commands: readonly Loaded[]): string {
-  const cases = commands.map(({ name, flags }) => {
-    const values = flags.filter(([, flag]) => valueOf(flag) !== "none").map((entry) => {
-      const [, flag] = entry;
-      const reply = {
-        words: `COMPREPLY=($(compgen -W "${flag.choices?.join(" ")}" -- "$word")); `,
-        // Split at line ends alone: a file's name may hold spaces.
-        file: `local IFS=$'\\n'; COMPREPLY=($(compgen -f -- "$word")); `,
-        other: "",
-        none: "",
-      }[valueOf(flag)];
-      return `        ${spellings(entry).join("|")}) ${reply}return ;;`;
-    });
-    const all = flags.flatMap((entry) => spellings(entry).filter((text) => text.startsWith("--")));
-    return `    ${name})
-      case "$before" in
-${values.join("\n")}
-      esac
-      COMPREPLY=($(compgen -W "${all.join(" ")}" -- "$word")) ;;`;
-  });
-  return `# Completes latent in bash.
-_latent() {
-  local word="\${COMP_WORDS[COMP_CWORD]}" before="\${COMP_WORDS[COMP_CWORD - 1]}"
-  COMPREPLY=()
-  if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "${namesOf(commands)}" -- "$word"))
-    return
-  fi
-  case "\${COMP_WORDS[1]}" in
-${cases.join("\n")}
-  esac
-}
-complete -o filenames -F _latent latent
-`;
-}
-
-function zshScript(commands: readonly Loaded[]): string {
-  const specs = commands.map(({ name, flags }) => {
-    const lines = flags.map((entry) => {
-      const [, flag] = entry, value = valueOf(flag);
-      const action = {
-        none: "",
-        words: `:${flag.value ?? "NAME"}:(${flag.choices?.join(" ")})`,
-        file: ":FILE:_files",
-        other: `:${flag.value ?? "N"}: `,
-      }[value];
-      const repeats = flag.kind === "list" ? "*" : "";
-      const help = flag.help.replaceAll(/[[\]:\\]/g, "\\$&");
-      return spellings(entry).map((text) =>
-        `        ${quoted(`${repeats}${text}[${help}]${action}`)}`
-      );
-    });
-    return `    ${name})
-      _arguments \\
-${[...lines.flat(), "        '*:prompt: '"].join(" \\\n")} ;;`;
-  });
-  const names = commands.map(({ name, about }) => `    ${quoted(`${name}:${about}`)}`);
-  return `#compdef latent
-# Completes latent in zsh.
-_latent() {
-  local -a commands=(
-${names.join("\n")}
-  )
-  if (( CURRENT == 2 )); then
-    _describe command commands
-    return
-  fi
-  local command=$words[2]
-  shift words
-  (( CURRENT-- ))
-  case $command in
-${specs.join("\n")}
-  esac
-}
-_latent "$@"
-`;
-}
-
-function fishScript(commands: readonly Loaded[]): string {
-  const names = commands.map(({ name, about }) =>
-    `complete -c latent -f -n __fish_use_subcommand -a ${name} -d ${quoted(about)}`
-  );
-  const lines = commands.flatMap(({ name, flags }) =>
-    flags.map((entry) => {
-      const [long, flag] = entry;
-      const value = {
-        none: "-f",
-        words: `-x -a ${quoted(flag.choices?.join(" ") ?? "")}`,
-        file: "-r -F",
-        other: "-x",
-      }[valueOf(flag)];
-      const names = [long, ...(flag.aliases ?? [])].map((each) => `-l ${each}`).join(" ");
-      const short = flag.short === undefined ? "" : ` -s ${flag.short}`;
-      const when = quoted(`__fish_seen_subcommand_from ${name}`);
-      return `complete -c latent -n ${when} ${names}${short} ${value} -d ${quoted(flag.help)}`;
-    })
-  );
-  return `# Completes latent in fish.\n${[...names, ...lines].join("\n")}\n`;
-}
-
-function namesOf(commands: readonly Loaded[]): string {
-  return commands.map(({ name }) => name).join(" ");
+  const words = choices ?? suggests;
+  if (words) return { words };
+  if (value === "DIR") return "folder";
+  return /^(FILE|PATH|MODEL)/.test(value) ? "file" : "other";
 }
 
 /** A word for any of the shells. */
-function quoted(text: string): string {
+export function quoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }

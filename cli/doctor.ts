@@ -16,7 +16,9 @@ import {
   isHealthy,
   textOf,
 } from "./doctor_report.ts";
-import { type FlagTable, helpOf, parseFlags, UsageError } from "./flags.ts";
+import { type FlagTable, parseFlags, UsageError } from "./flags.ts";
+import { helpText, type Page } from "./page.ts";
+import { print } from "./standard_output.ts";
 
 /** Flags of `latent doctor`. */
 export const DOCTOR_FLAGS = {
@@ -26,24 +28,28 @@ export const DOCTOR_FLAGS = {
   help: { kind: "switch", short: "h", help: "this text" },
 } as const satisfies FlagTable;
 
-const HELP = `Usage: latent doctor [FLAGS]
-
-Says what works on this machine, what does not, why, and what to do about it. Libraries are tried
-in processes of their own. Exits with 0 if the program can draw, with 1 otherwise.
-
-`;
+/** Help of `latent doctor`. */
+export const DOCTOR_PAGE: Page = {
+  usage: "doctor [FLAGS]",
+  text: [
+    "Says what works on this machine, what does not, why, and what to do about it. Libraries are " +
+    "tried in processes of their own. Exits with 0 if the program can draw, with 1 otherwise.",
+  ],
+  examples: ["latent doctor", "latent doctor --json | jq -r '.advice[]'"],
+  flags: DOCTOR_FLAGS,
+};
 
 /** Runs `latent doctor`. */
 export async function doctor(args: readonly string[]): Promise<number> {
   if (args[0] === "--probe" || args[0] === "--sample") return await runTrial(args);
   const { flags, positionals } = parseFlags(DOCTOR_FLAGS, args);
   if (flags.help) {
-    console.log(HELP + helpOf(DOCTOR_FLAGS));
+    print(helpText(DOCTOR_PAGE));
     return 0;
   }
   if (positionals.length > 0) throw new UsageError(`What is "${positionals[0]}"? See --help.`);
   const report = await examine(flags.network ?? false);
-  console.log(flags.json ? JSON.stringify(report) : textOf(report));
+  print(flags.json ? JSON.stringify(report) : textOf(report));
   return isHealthy(report) ? 0 : 1;
 }
 

@@ -6,6 +6,7 @@
 
 import { libraryFailure, libraryReport, StableDiffusion } from "../mod.ts";
 import type { LibraryReport } from "../mod.ts";
+import { print } from "./standard_output.ts";
 
 /** What came of a trial: its result, or why there is none. */
 export type Trial<T> = { readonly result: T } | { readonly failure: string };
@@ -41,7 +42,7 @@ export async function runTrial([kind, path]: readonly string[]): Promise<number>
   } catch (error) {
     trial = { failure: libraryFailure(error) };
   }
-  console.log(JSON.stringify(trial));
+  print(JSON.stringify(trial));
   return 0;
 }
 

@@ -18,18 +18,13 @@ import {
   TOPICS,
   withLines,
 } from "../explain/mod.ts";
-import {
-  type FlagTable,
-  type FlagValues,
-  helpOf,
-  nearest,
-  parseFlags,
-  UsageError,
-} from "./flags.ts";
+import { type FlagTable, type FlagValues, nearest, parseFlags, UsageError } from "./flags.ts";
 import { GENERATE_FLAGS, openOptionsOf } from "./generate_flags.ts";
 import { PROVIDER_FLAGS } from "./provider_flags.ts";
 import { withInterrupt } from "./interrupt.ts";
+import { helpText, listOf, type Page } from "./page.ts";
 import { progressTo } from "./progress.ts";
+import { print } from "./standard_output.ts";
 
 const { model, config, variant, vae, lora, quiet, verbose, help, prompt, seed, json } =
   GENERATE_FLAGS;
@@ -51,27 +46,34 @@ const EXPLAIN_FLAGS = {
   help,
 } as const satisfies FlagTable;
 
-const HELP = `Usage: latent explain [TOPIC] [FILE] [FLAGS]
-
-Runs an experiment on the embedded model, or on yours with --model, and shows what came of it.
-Exits with 1 if what it says turns out wrong. Without a topic: the list.
-
-  latent explain guidance
-  latent explain schedulers --html schedulers.html
-  latent explain --all --html course/
-
-`;
+/** Help of `latent explain`. */
+export const EXPLAIN_PAGE: Page = {
+  usage: "explain [TOPIC] [FILE] [FLAGS]",
+  text: [
+    "Runs an experiment on the embedded model, or on yours with --model, and shows what came of " +
+    "it. Exits with 1 if what it says turns out wrong. Without a topic: the list.",
+  ],
+  examples: [
+    "latent explain",
+    "latent explain guidance",
+    "latent explain schedulers --html schedulers.html",
+    "latent explain image seven.png",
+    "latent explain --all --html course/",
+  ],
+  flags: EXPLAIN_FLAGS,
+  words: [Object.keys(TOPICS), "file"],
+};
 
 /** Runs `latent explain`. */
 export async function explain(args: readonly string[]): Promise<number> {
   const { flags, positionals } = parseFlags(EXPLAIN_FLAGS, args);
   if (flags.help) {
-    console.log(HELP + helpOf(EXPLAIN_FLAGS));
+    print(helpText(EXPLAIN_PAGE));
     return 0;
   }
   const [name, subject] = positionals;
   if (name === undefined && !flags.all) {
-    console.log(list());
+    print(`Topics of latent explain:\n\n${listOf(TOPICS)}\n`);
     return 0;
   }
   const names = flags.all ? Object.keys(TOPICS) : [known(name!)];
@@ -98,14 +100,6 @@ export async function explain(args: readonly string[]): Promise<number> {
   });
 }
 
-function list(): string {
-  const width = Math.max(...Object.keys(TOPICS).map((name) => name.length)) + 2;
-  const lines = Object.entries(TOPICS).map(([name, { about }]) =>
-    `  ${name.padEnd(width)}${about}`
-  );
-  return `Topics of latent explain:\n\n${lines.join("\n")}\n`;
-}
-
 function known(name: string): string {
   if (Object.hasOwn(TOPICS, name)) return name;
   const near = nearest(name, Object.keys(TOPICS));
@@ -119,7 +113,7 @@ async function show(
   flags: FlagValues<typeof EXPLAIN_FLAGS>,
 ): Promise<void> {
   if (flags.json) {
-    for (const report of reports) console.log(await renderJson(report));
+    for (const report of reports) print(await renderJson(report));
     return;
   }
   if (flags.html !== undefined) {
@@ -127,7 +121,7 @@ async function show(
     return;
   }
   const color = Deno.stdout.isTerminal() && !Deno.noColor;
-  for (const report of reports) console.log(renderText(report, { color, columns: columns() }));
+  for (const report of reports) print(renderText(report, { color, columns: columns() }));
 }
 
 async function writePages(reports: readonly Report[], path: string, all: boolean): Promise<void> {

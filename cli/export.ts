@@ -5,10 +5,12 @@
  */
 
 import { StableDiffusion } from "../mod.ts";
-import { type FlagTable, helpOf, parseFlags, UsageError } from "./flags.ts";
+import { type FlagTable, parseFlags, UsageError } from "./flags.ts";
 import { GENERATE_FLAGS, openOptionsOf } from "./generate_flags.ts";
+import { helpText, type Page } from "./page.ts";
 import { PROVIDER_FLAGS } from "./provider_flags.ts";
 import { progressTo } from "./progress.ts";
+import { print } from "./standard_output.ts";
 
 const { model, config, variant, vae, lora, quiet, verbose, help, width, height } = GENERATE_FLAGS;
 
@@ -34,19 +36,24 @@ const EXPORT_FLAGS = {
   help,
 } as const satisfies FlagTable;
 
-const HELP = `Usage: latent export [FLAGS] --output DIR
-
-Writes text encoder, U-Net and autoencoder as ONNX files, the weights of each beside it.
-
-  latent export --model ./stable-diffusion-v1-5 --output onnx/ --dtype float16
-
-`;
+/** Help of `latent export`. */
+export const EXPORT_PAGE: Page = {
+  usage: "export --output DIR [FLAGS]",
+  text: [
+    "Writes text encoder, U-Net and autoencoder as ONNX files, the weights of each beside it.",
+  ],
+  examples: [
+    "latent export --output onnx/",
+    "latent export --model ./stable-diffusion-v1-5 --output onnx-16/ --dtype float16",
+  ],
+  flags: EXPORT_FLAGS,
+};
 
 /** Runs `latent export`. */
 export async function exportModel(args: readonly string[]): Promise<number> {
   const { flags, positionals } = parseFlags(EXPORT_FLAGS, args);
   if (flags.help) {
-    console.log(HELP + helpOf(EXPORT_FLAGS));
+    print(helpText(EXPORT_PAGE));
     return 0;
   }
   if (positionals.length > 0) throw new UsageError(`What is "${positionals[0]}"? See --help.`);

@@ -14,9 +14,13 @@ export class Interrupted extends Error {
   }
 }
 
-/** 130 interrupted, 2 wrong usage, 1 anything else. */
+/** As a shell tells of a program that SIGPIPE ended: whoever read the results has gone. */
+export const READER_GONE = 141;
+
+/** 130 interrupted, 141 the reader has gone, 2 wrong usage, 1 anything else. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof Interrupted) return 130;
+  if (error instanceof Deno.errors.BrokenPipe) return READER_GONE;
   // By its name: importing its class would load the whole library for every --help.
   const isMisuse = error instanceof Error && error.name === "OptionError";
   return error instanceof UsageError || isMisuse ? 2 : 1;

@@ -27,6 +27,8 @@ export interface Flag {
   readonly range?: readonly [number, number];
   /** The only texts that are taken. */
   readonly choices?: readonly string[];
+  /** Texts that a shell offers, though others are taken, too. */
+  readonly suggests?: readonly string[];
 }
 
 /** A table of flags, by long name without the dashes. */

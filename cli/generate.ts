@@ -19,10 +19,11 @@ import {
 import { DeadlineError, withDeadline } from "./deadline.ts";
 import { draw } from "./drawing.ts";
 import { milliseconds } from "./events.ts";
-import { type FlagTable, type FlagValues, helpOf, parseFlags, UsageError } from "./flags.ts";
+import { type FlagTable, type FlagValues, parseFlags, UsageError } from "./flags.ts";
 import { GENERATE_FLAGS, openOptionsOf, picturesOf, schedulerOptionsOf } from "./generate_flags.ts";
 import { type Common, type Job, jobOf } from "./generate_job.ts";
 import { openOutput, type Output } from "./output.ts";
+import { helpText, type Page } from "./page.ts";
 import { type Plot, plotLines, plotOf } from "./plot.ts";
 import { draftOf, PREVIEW_FLAGS, previewerOf, previewNetworks } from "./preview.ts";
 import { type LineFlags, readPromptLine } from "./prompt_line.ts";
@@ -30,6 +31,7 @@ import { type Prompts, promptsOf } from "./prompts.ts";
 import { kindOf, messageOf, reportedRun, type Tally } from "./reported_run.ts";
 import { type Reporter, reporterOf } from "./reporter.ts";
 import { openSheet, type Sheet } from "./sheet.ts";
+import { print } from "./standard_output.ts";
 import { printTokens } from "./tokens.ts";
 
 const { json, quiet, verbose, help, ...PICTURE_FLAGS } = GENERATE_FLAGS;
@@ -57,24 +59,30 @@ export const GENERATE_COMMAND_FLAGS = {
 
 type Flags = FlagValues<typeof GENERATE_COMMAND_FLAGS>;
 
-const HELP = `Usage: latent generate [PROMPT] [FLAGS]
-
-Draws pictures from a prompt. Without a prompt, reads one a line from standard input and keeps the
-model loaded. A line may be a JSON object with any of a picture's flags:
-{"prompt": "a fox", "steps": 30, "seed": 7, "output": "fox.png"}
-
-  latent generate "a red seven on a blue background" --output seven.png
-  latent generate "a lighthouse at dawn" --model ./stable-diffusion-v1-5 --steps 30 --seed 42
-  printf 'a red one\\na blue two\\n' | latent generate --output 'out/{index}.png'
-  latent generate "a fox" --plot-x steps=10,20,30 --plot-y guidance-scale=2,5,8 --grid plot.png
-
-`;
+/** Help of `latent generate`. */
+export const GENERATE_PAGE: Page = {
+  usage: "generate [PROMPT] [FLAGS]",
+  text: [
+    "Draws pictures from a prompt. Without a prompt, reads one a line from standard input and " +
+    "keeps the model loaded. A line may be a JSON object with any of a picture's flags: " +
+    `{"prompt": "a fox", "steps": 30, "seed": 7, "output": "fox.png"}`,
+  ],
+  examples: [
+    'latent generate "a red seven on a blue background" --output seven.png',
+    'latent generate "a lighthouse at dawn" --model ./stable-diffusion-v1-5 --steps 30 --seed 42',
+    "printf 'a red one\\na blue two\\n' | latent generate --output 'out/{index}.png'",
+    'latent generate "an eight" --plot-x steps=10,20 --plot-y guidance-scale=2,5,8 --grid plot.png',
+    'latent generate "a green eight" --output - | latent generate "a three" --image - -o three.png',
+  ],
+  flags: GENERATE_COMMAND_FLAGS,
+  words: ["text"],
+};
 
 /** Runs `latent generate`. */
 export async function generate(args: readonly string[]): Promise<number> {
   const { flags, positionals } = parseFlags(GENERATE_COMMAND_FLAGS, args);
   if (flags.help) {
-    console.log(HELP + helpOf(GENERATE_COMMAND_FLAGS));
+    print(helpText(GENERATE_PAGE));
     return 0;
   }
   const replay = flags.from === undefined ? undefined : await recordOf(flags.from);

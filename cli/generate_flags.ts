@@ -4,7 +4,14 @@
  * @module
  */
 
-import { type GenerateOptions, Image, type Lora, LORA_MODES, type OpenOptions } from "../mod.ts";
+import {
+  type GenerateOptions,
+  Image,
+  type Lora,
+  LORA_MODES,
+  type OpenOptions,
+  schedulerNames,
+} from "../mod.ts";
 import type { FlagTable, FlagValues } from "./flags.ts";
 import { UsageError } from "./flags.ts";
 import { progressTo } from "./progress.ts";
@@ -31,9 +38,9 @@ export const GENERATE_FLAGS = {
   },
   model: {
     kind: "text",
-    value: "DIR",
+    value: "MODEL",
     short: "m",
-    help: "a diffusers folder (the embedded model)",
+    help: "a diffusers folder, single file or name on the Hub (the embedded model)",
   },
   offline: { kind: "switch", help: "open no socket: a model of the Hub must be in the cache" },
   config: { kind: "text", value: "DIR", help: "folder with a single file's configurations" },
@@ -82,6 +89,7 @@ export const GENERATE_FLAGS = {
     kind: "text",
     value: "NAME",
     aliases: ["sampler", "sampling-method"],
+    suggests: schedulerNames(),
     help: "a diffusers class or a name such as euler_a (the model's own)",
   },
   karras: { kind: "switch", help: "Karras sigmas" },

@@ -8,7 +8,7 @@ import { Frame, type Image, type Settings, StableDiffusion, Walk } from "../mod.
 import { withDeadline } from "./deadline.ts";
 import { draw } from "./drawing.ts";
 import { milliseconds } from "./events.ts";
-import { helpOf, parseFlags } from "./flags.ts";
+import { parseFlags } from "./flags.ts";
 import { openOptionsOf } from "./generate_flags.ts";
 import {
   frameFlagsOf,
@@ -17,27 +17,33 @@ import {
   walkOptionsOf,
 } from "./interpolate_flags.ts";
 import { type FrameOutput, openFrameOutput } from "./interpolate_output.ts";
+import { helpText, type Page } from "./page.ts";
 import { draftOf, previewerOf, previewNetworks } from "./preview.ts";
 import { reportedRun, type Tally } from "./reported_run.ts";
 import { type Reporter, reporterOf } from "./reporter.ts";
+import { print } from "./standard_output.ts";
 
-const HELP = `Usage: latent interpolate --from TEXT --to TEXT [FLAGS]
-
-Walks from one prompt and seed to others: noise is mixed spherically, prompts linearly. In a folder,
-frames that are there from an earlier run with the same flags are kept.
-
-  latent interpolate --from "a red one" --to "a blue two" --seed 1 --to-seed 2 --output frames/
-  latent interpolate --from "a green eight" --seed 1 --seed 2 --seed 3 --loop -o eights.gif
-  latent interpolate -p spring -p summer -p autumn -p winter --loop --frames 96 --fps 24 -o - |
-    ffmpeg -i - year.mp4
-
-`;
+/** Help of `latent interpolate`. */
+export const INTERPOLATE_PAGE: Page = {
+  usage: "interpolate --from TEXT --to TEXT [FLAGS]",
+  text: [
+    "Walks from one prompt and seed to others: noise is mixed spherically, prompts linearly. In a " +
+    "folder, frames that are there from an earlier run with the same flags are kept.",
+  ],
+  examples: [
+    'latent interpolate --from "a red one" --to "a blue two" --seed 1 --to-seed 2 -o frames/',
+    'latent interpolate --from "a green eight" --seed 1 --seed 2 --seed 3 --loop -o eights.gif',
+    "latent interpolate -p spring -p summer -p autumn -p winter --loop --fps 24 -o - |\n" +
+    "ffmpeg -i - year.mp4",
+  ],
+  flags: INTERPOLATE_FLAGS,
+};
 
 /** Runs `latent interpolate`. */
 export async function interpolate(args: readonly string[]): Promise<number> {
   const { flags, positionals } = parseFlags(INTERPOLATE_FLAGS, args);
   if (flags.help) {
-    console.log(HELP + helpOf(INTERPOLATE_FLAGS));
+    print(helpText(INTERPOLATE_PAGE));
     return 0;
   }
   const options = await walkOptionsOf(flags, positionals);

@@ -5,27 +5,31 @@
  */
 
 import { type Metadata, metadataOfFile } from "../mod.ts";
-import { type FlagTable, helpOf, parseFlags, UsageError } from "./flags.ts";
+import { type FlagTable, parseFlags, UsageError } from "./flags.ts";
 import { GENERATE_FLAGS } from "./generate_flags.ts";
+import { helpText, type Page } from "./page.ts";
+import { print } from "./standard_output.ts";
 
 const { json, verbose, help } = GENERATE_FLAGS;
 const METADATA_FLAGS = { json, verbose, help } as const satisfies FlagTable;
 
-const HELP = `Usage: latent metadata FILE... [FLAGS]
-
-Says how pictures were made: by latent, AUTOMATIC1111, ComfyUI, InvokeAI, stable-diffusion.cpp,
-NovelAI or Fooocus. Exits with 1 if one of them does not say.
-
-  latent metadata lighthouse.png
-  latent metadata *.png --json | jq -r .prompt
-
-`;
+/** Help of `latent metadata`. */
+export const METADATA_PAGE: Page = {
+  usage: "metadata FILE... [FLAGS]",
+  text: [
+    "Says how pictures were made: by latent, AUTOMATIC1111, ComfyUI, InvokeAI, " +
+    "stable-diffusion.cpp, NovelAI or Fooocus. Exits with 1 if one of them does not say.",
+  ],
+  examples: ["latent metadata seven.png", "latent metadata *.png --json | jq -r .prompt"],
+  flags: METADATA_FLAGS,
+  words: ["file"],
+};
 
 /** Runs `latent metadata`. */
 export async function metadata(args: readonly string[]): Promise<number> {
   const { flags, positionals: files } = parseFlags(METADATA_FLAGS, args);
   if (flags.help) {
-    console.log(HELP + helpOf(METADATA_FLAGS));
+    print(helpText(METADATA_PAGE));
     return 0;
   }
   if (files.length === 0) throw new UsageError("Name a picture. See latent metadata --help.");
@@ -36,9 +40,9 @@ export async function metadata(args: readonly string[]): Promise<number> {
       console.error(`latent: ${file} does not say how it was made.`);
       code = 1;
     } else if (flags.json) {
-      console.log(JSON.stringify({ file, ...found }, (_, v) => typeof v === "bigint" ? `${v}` : v));
+      print(JSON.stringify({ file, ...found }, (_, v) => typeof v === "bigint" ? `${v}` : v));
     } else {
-      console.log(`${files.length > 1 ? `${file}\n` : ""}${text(found)}`);
+      print(`${files.length > 1 ? `${file}\n` : ""}${text(found)}`);
     }
   }
   return code;

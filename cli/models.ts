@@ -5,29 +5,35 @@
  */
 
 import { cachedModels, fetchModel, hubCacheFolder, isHubId } from "../mod.ts";
-import { type FlagTable, helpOf, parseFlags, UsageError } from "./flags.ts";
+import { type FlagTable, parseFlags, UsageError } from "./flags.ts";
 import { GENERATE_FLAGS } from "./generate_flags.ts";
 import { withInterrupt } from "./interrupt.ts";
+import { helpText, type Page } from "./page.ts";
 import { progressTo } from "./progress.ts";
+import { print } from "./standard_output.ts";
 
 const { variant, json, quiet, verbose, help } = GENERATE_FLAGS;
 const MODELS_FLAGS = { variant, json, quiet, verbose, help } as const satisfies FlagTable;
 
-const HELP = `Usage: latent models [list | pull NAME | remove NAME] [FLAGS]
-
-Lists, fetches and removes models in the cache that all Hugging Face tools share.
-
-  latent models
-  latent models pull stable-diffusion-v1-5/stable-diffusion-v1-5 --variant fp16
-  latent models remove stable-diffusion-v1-5/stable-diffusion-v1-5
-
-`;
+/** Help of `latent models`. */
+export const MODELS_PAGE: Page = {
+  usage: "models [list | pull NAME | remove NAME] [FLAGS]",
+  text: ["Lists, fetches and removes models in the cache that all Hugging Face tools share."],
+  examples: [
+    "latent models",
+    "latent models list --json | jq -r .name",
+    "latent models pull stable-diffusion-v1-5/stable-diffusion-v1-5 --variant fp16",
+    "latent models remove stable-diffusion-v1-5/stable-diffusion-v1-5",
+  ],
+  flags: MODELS_FLAGS,
+  words: [["list", "pull", "remove"], "text"],
+};
 
 /** Runs `latent models`. */
 export async function models(args: readonly string[]): Promise<number> {
   const { flags, positionals: [verb = "list", name, ...more] } = parseFlags(MODELS_FLAGS, args);
   if (flags.help) {
-    console.log(HELP + helpOf(MODELS_FLAGS));
+    print(helpText(MODELS_PAGE));
     return 0;
   }
   if (more.length > 0) throw new UsageError("One model at a time.");
@@ -44,13 +50,13 @@ export async function models(args: readonly string[]): Promise<number> {
 async function list(cache: string, json: boolean): Promise<number> {
   const found = await cachedModels(cache);
   if (json) {
-    for (const model of found) console.log(JSON.stringify(model));
+    for (const model of found) print(JSON.stringify(model));
     return 0;
   }
   if (found.length === 0) console.error(`No models in ${cache}.`);
   for (const { name, bytes, incomplete, revisions } of found) {
     const broken = incomplete > 0 ? `, ${size(incomplete)} of a broken download` : "";
-    console.log(`${name}  ${size(bytes)}${broken}  ${Object.keys(revisions).join(", ")}`);
+    print(`${name}  ${size(bytes)}${broken}  ${Object.keys(revisions).join(", ")}`);
   }
   return 0;
 }
@@ -68,7 +74,7 @@ async function pull(
       onProgress: (bytes, total) => progress.step(`fetching ${size(total)}`, bytes, total),
     });
     progress.end();
-    console.log(folder);
+    print(folder);
     return 0;
   });
 }
@@ -77,7 +83,7 @@ async function remove(cache: string, name: string): Promise<number> {
   const found = (await cachedModels(cache)).find((model) => model.name === name);
   if (!found) throw new Error(`Cannot remove ${name}: it is not in ${cache}.`);
   await Deno.remove(found.folder, { recursive: true });
-  console.log(`removed ${name}, ${size(found.bytes + found.incomplete)}`);
+  print(`removed ${name}, ${size(found.bytes + found.incomplete)}`);
   return 0;
 }
 

@@ -17,6 +17,7 @@ export const PROVIDER_FLAGS = {
   provider: {
     kind: "list",
     value: "NAME",
+    suggests: NAMES,
     help: `execution provider: ${NAMES.join(", ")}; repeat for fallbacks (cpu)`,
   },
   device: { kind: "integer", range: [0, 255], value: "N", help: "which GPU (0)" },

@@ -4,12 +4,9 @@
  * @module
  */
 
-import { exitCodeOf, lineOf } from "./failure.ts";
+import { exitCodeOf, lineOf, READER_GONE } from "./failure.ts";
 import { withInterrupt } from "./interrupt.ts";
 import type { Reporter } from "./reporter.ts";
-
-/** As a shell tells of a program that SIGPIPE ended: whoever read the results has gone. */
-export const READER_GONE = 141;
 
 /** What came of a run. */
 export interface Tally {

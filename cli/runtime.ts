@@ -13,7 +13,9 @@ import {
   verifyRuntime,
 } from "../mod.ts";
 import { probeLibrary } from "./doctor_children.ts";
-import { type FlagTable, helpOf, parseFlags, UsageError } from "./flags.ts";
+import { type FlagTable, parseFlags, UsageError } from "./flags.ts";
+import { helpText, type Page } from "./page.ts";
+import { print } from "./standard_output.ts";
 
 /** Flags of `latent runtime`. */
 export const RUNTIME_FLAGS = {
@@ -22,23 +24,27 @@ export const RUNTIME_FLAGS = {
   help: { kind: "switch", short: "h", help: "this text" },
 } as const satisfies FlagTable;
 
-const HELP = `Usage: latent runtime [list | install PACKAGE... | remove NAME...] [FLAGS]
-
-Installs ONNX Runtime (CPU, CUDA, OpenVINO) from a pip wheel, an npm package or tarball, or a
-folder that holds one. The last installed is used; ORT_DYLIB_PATH names another by its path.
-
-  pip download --no-deps onnxruntime-gpu
-  latent runtime install onnxruntime_gpu-*.whl
-  latent runtime list
-  latent runtime remove 1.31.1-cuda
-
-`;
+/** Help of `latent runtime`. */
+export const RUNTIME_PAGE: Page = {
+  usage: "runtime [list | install PACKAGE... | remove NAME...] [FLAGS]",
+  text: [
+    "Installs ONNX Runtime (CPU, CUDA, OpenVINO) from a pip wheel, an npm package or tarball, or " +
+    "a folder that holds one. The last installed is used; ORT_DYLIB_PATH names another by its path.",
+  ],
+  examples: [
+    "latent runtime list",
+    "pip download --no-deps onnxruntime-gpu && latent runtime install onnxruntime_gpu-*.whl",
+    "latent runtime remove 1.31.1-cuda",
+  ],
+  flags: RUNTIME_FLAGS,
+  words: [["list", "install", "remove"], "file"],
+};
 
 /** Runs `latent runtime`. */
 export async function runtime(args: readonly string[]): Promise<number> {
   const { flags, positionals: [verb = "list", ...names] } = parseFlags(RUNTIME_FLAGS, args);
   if (flags.help) {
-    console.log(HELP + helpOf(RUNTIME_FLAGS));
+    print(helpText(RUNTIME_PAGE));
     return 0;
   }
   const json = flags.json ?? false;
@@ -57,7 +63,7 @@ export async function runtime(args: readonly string[]): Promise<number> {
 async function install(source: string, json: boolean): Promise<void> {
   const { name, version, providers, files } = await installRuntime(source, loaded);
   const bytes = Object.values(files).reduce((sum, file) => sum + file.bytes, 0);
-  console.log(
+  print(
     json
       ? JSON.stringify({ event: "installed", name, version, providers, bytes })
       : `${name}  ${megabytes(bytes)}  ${providers.join(" ")}`,
@@ -73,7 +79,7 @@ async function loaded(path: string): Promise<LibraryReport> {
 
 async function remove(name: string, json: boolean): Promise<void> {
   await removeRuntime(name);
-  console.log(json ? JSON.stringify({ event: "removed", name }) : `removed ${name}`);
+  print(json ? JSON.stringify({ event: "removed", name }) : `removed ${name}`);
 }
 
 /** The installed ones, the one in use first, each with what is wrong with it. */
@@ -84,14 +90,14 @@ function list(json: boolean): number {
     const problem = problemOf(path), used = index === 0;
     if (problem !== undefined) damaged++;
     const mark = used ? "*" : "-", note = problem ? `  ${problem}` : "";
-    console.log(
+    print(
       json
         ? JSON.stringify({ name, version, path, providers, source, installed, used, problem })
         : `${mark} ${name}  ${path}  ${providers.join(" ")}${note}`,
     );
   });
   if (runtimes.length === 0 && !json) {
-    console.log(`None installed; ${packedVersion() ?? "the npm package's"} is used.`);
+    print(`None installed; ${packedVersion() ?? "the npm package's"} is used.`);
   }
   return damaged > 0 ? 1 : 0;
 }

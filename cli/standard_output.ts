@@ -17,6 +17,11 @@ export async function writeToStandardOutput(bytes: Uint8Array): Promise<void> {
   }
 }
 
+/** Writes a line to standard output, whole. Throws as above. */
+export function print(text: string): void {
+  writeLine("standard output", text);
+}
+
 /** Writes a text at once to standard output or standard error. Throws as above. */
 export function writeLine(to: "standard output" | "standard error", line: string): void {
   const stream = to === "standard output" ? Deno.stdout : Deno.stderr;

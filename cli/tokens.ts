@@ -5,6 +5,7 @@
  */
 
 import type { GenerateOptions, PromptToken, StableDiffusion } from "../mod.ts";
+import { print } from "./standard_output.ts";
 
 /** One line a token: its number, piece of text and weight; what is cut off is said so. */
 export function tokenLines(tokens: readonly PromptToken[]): string {
@@ -32,7 +33,7 @@ export function printTokens(
     const prompt = options[name];
     if (prompt === undefined) continue;
     const tokens = sd.tokens(prompt, options);
-    if (json) console.log(JSON.stringify({ event: "tokens", of: name, prompt, tokens }));
-    else console.log(`${JSON.stringify(prompt)}\n${tokenLines(tokens)}`);
+    if (json) print(JSON.stringify({ event: "tokens", of: name, prompt, tokens }));
+    else print(`${JSON.stringify(prompt)}\n${tokenLines(tokens)}`);
   }
 }

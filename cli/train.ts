@@ -10,15 +10,17 @@ import {
   trainLora,
   trainTextualInversion,
 } from "../training/mod.ts";
-import { helpOf, nearest, parseFlags, UsageError } from "./flags.ts";
+import { nearest, parseFlags, UsageError } from "./flags.ts";
 import { withInterrupt } from "./interrupt.ts";
+import { helpText, type Page } from "./page.ts";
+import { print } from "./standard_output.ts";
 import {
   conceptOptions,
   DREAMBOOTH_FLAGS,
   LORA_FLAGS,
   required,
   TEXTUAL_INVERSION_FLAGS,
-  type TRAIN_FLAGS,
+  TRAIN_FLAGS,
   trainingOptions,
   whole,
 } from "./train_flags.ts";
@@ -30,8 +32,7 @@ type Events = AsyncGenerator<TrainingEvent, void, void>;
 /** A kind of training. */
 interface Kind {
   readonly about: string;
-  readonly flags: typeof TRAIN_FLAGS;
-  readonly example: string;
+  readonly page: Page & { readonly flags: typeof TRAIN_FLAGS };
   /** From arguments to what happens. */
   readonly begin: (args: readonly string[], signal: AbortSignal) => Events;
 }
@@ -39,8 +40,16 @@ interface Kind {
 const KINDS: Readonly<Record<string, Kind>> = {
   "textual-inversion": {
     about: "a new word for what the pictures show",
-    flags: TEXTUAL_INVERSION_FLAGS,
-    example: '--images cats/ --token "<my-cat>" --init-word cat --output my-cat.safetensors',
+    page: {
+      usage: "train textual-inversion --images DIR --token WORD --init-word WORD",
+      text: ["Learns a word for what the pictures show: a small file for --embedding."],
+      examples: [
+        'latent train textual-inversion --images teal/ --token "<teal>" --init-word blue \\\n' +
+        "--output teal.safetensors",
+        'latent generate "a <teal> three" --embedding teal.safetensors -o three.png',
+      ],
+      flags: TEXTUAL_INVERSION_FLAGS,
+    },
     begin(args, signal) {
       const { flags } = parseFlags(TEXTUAL_INVERSION_FLAGS, args);
       return trainTextualInversion({
@@ -55,8 +64,16 @@ const KINDS: Readonly<Record<string, Kind>> = {
   },
   lora: {
     about: "an adapter for a subject or a style",
-    flags: LORA_FLAGS,
-    example: '--images cats/ --prompt "a photo of sks cat" --rank 8 --output my-cat.safetensors',
+    page: {
+      usage: "train lora --images DIR --prompt TEXT --output FILE [FLAGS]",
+      text: ["Learns an adapter for a subject or a style: a file for --lora."],
+      examples: [
+        'latent train lora --images outline/ --prompt "an outlined digit" --rank 8 \\\n' +
+        "--output outline.safetensors",
+        'latent generate "an outlined seven" --lora outline.safetensors:0.8 -o seven.png',
+      ],
+      flags: LORA_FLAGS,
+    },
     begin(args, signal) {
       const { flags } = parseFlags(LORA_FLAGS, args);
       return trainLora({
@@ -72,8 +89,15 @@ const KINDS: Readonly<Record<string, Kind>> = {
   },
   dreambooth: {
     about: "a whole new model that knows the subject",
-    flags: DREAMBOOTH_FLAGS,
-    example: '--images cats/ --prompt "a photo of sks cat" --output my-model/',
+    page: {
+      usage: "train dreambooth --images DIR --prompt TEXT --output DIR [FLAGS]",
+      text: ["Trains the whole model on the pictures: a diffusers folder for --model."],
+      examples: [
+        'latent train dreambooth --images teal/ --prompt "a teal digit" --output teal-model/',
+        'latent generate "a teal digit" --model teal-model/ -o digit.png',
+      ],
+      flags: DREAMBOOTH_FLAGS,
+    },
     begin(args, signal) {
       const { flags } = parseFlags(DREAMBOOTH_FLAGS, args);
       return trainDreambooth({ ...trainingOptions(flags), ...conceptOptions(flags), signal });
@@ -81,21 +105,27 @@ const KINDS: Readonly<Record<string, Kind>> = {
   },
 };
 
-const HELP = `Usage: latent train KIND [FLAGS]
-
-${Object.entries(KINDS).map(([name, { about }]) => `  ${name.padEnd(20)}${about}`).join("\n")}
-
-  latent train KIND --help    what a kind takes
-
-A checkpoint is kept beside the output; after an interruption, the same command with --resume goes
-on as if there had been none.
-`;
+/** Help of `latent train`. */
+export const TRAIN_PAGE: Page = {
+  usage: "train KIND --images DIR --output PATH [FLAGS]",
+  text: [
+    "Learns from a folder of pictures. A checkpoint is kept beside the output; after an " +
+    "interruption, the same command with --resume goes on as if there had been none.",
+  ],
+  kinds: KINDS,
+  examples: [
+    "latent train lora --help",
+    ...Object.values(KINDS).map(({ page }) => page.examples[0]!),
+  ],
+  flags: TRAIN_FLAGS,
+  words: [Object.keys(KINDS)],
+};
 
 /** Runs `latent train`. */
 export async function train(args: readonly string[]): Promise<number> {
   const [name, ...rest] = args;
   if (name === undefined || name === "--help" || name === "-h") {
-    console.log(HELP);
+    print(helpText(TRAIN_PAGE));
     return name === undefined ? 2 : 0;
   }
   const kind = Object.hasOwn(KINDS, name) ? KINDS[name] : undefined;
@@ -104,9 +134,9 @@ export async function train(args: readonly string[]): Promise<number> {
     const hint = near.length > 0 ? ` Did you mean ${near.join(" or ")}?` : "";
     throw new UsageError(`Unknown kind of training ${JSON.stringify(name)}.${hint}`);
   }
-  const { flags, positionals } = parseFlags(kind.flags, rest);
+  const { flags, positionals } = parseFlags(kind.page.flags, rest);
   if (flags.help) {
-    console.log(`Usage: latent train ${name} ${kind.example}\n\n${helpOf(kind.flags)}`);
+    print(helpText(kind.page));
     return 0;
   }
   if (positionals.length > 0) {

@@ -18,7 +18,7 @@ const D = TRAINING_DEFAULTS;
 export const TRAIN_FLAGS = {
   model: {
     kind: "text",
-    value: "DIR",
+    value: "MODEL",
     short: "m",
     help: "a diffusers folder, single file or name on the Hub (the embedded model)",
   },

@@ -5,11 +5,13 @@
  */
 
 import { Image, Upscaler } from "../mod.ts";
-import { type FlagTable, helpOf, parseFlags, UsageError } from "./flags.ts";
+import { type FlagTable, parseFlags, UsageError } from "./flags.ts";
 import { PROVIDER_FLAGS, providersOf } from "./provider_flags.ts";
 import { withInterrupt } from "./interrupt.ts";
 import { openOutput } from "./output.ts";
+import { helpText, type Page } from "./page.ts";
 import { progressTo } from "./progress.ts";
+import { print } from "./standard_output.ts";
 
 /** Flags of `latent upscale`. */
 export const UPSCALE_FLAGS = {
@@ -27,21 +29,27 @@ export const UPSCALE_FLAGS = {
   help: { kind: "switch", short: "h", help: "this text" },
 } as const satisfies FlagTable;
 
-const HELP = `Usage: latent upscale PICTURE... --model FILE.onnx [FLAGS]
-
-Enlarges pictures with an upscaler such as Real-ESRGAN, exported to ONNX: one input, a picture of
-shape [1, 3, h, w] from 0 to 1, and one output. Large pictures are done in tiles. Transparency is
-dropped; texts in the file are kept.
-
-  latent upscale small.png --model realesrgan-x4.onnx --output large.png
-
-`;
+/** Help of `latent upscale`. */
+export const UPSCALE_PAGE: Page = {
+  usage: "upscale PICTURE... --model FILE.onnx [FLAGS]",
+  text: [
+    "Enlarges pictures with an upscaler such as Real-ESRGAN, exported to ONNX: one input, a " +
+    "picture of shape [1, 3, h, w] from 0 to 1, and one output. Large pictures are done in " +
+    "tiles. Transparency is dropped; texts in the file are kept.",
+  ],
+  examples: [
+    "latent upscale seven.png --model realesrgan-x4.onnx --output large.png",
+    "latent upscale *.png -m realesrgan-x4.onnx --tile 128 -o large/",
+  ],
+  flags: UPSCALE_FLAGS,
+  words: ["file"],
+};
 
 /** Runs `latent upscale`. */
 export async function upscale(args: readonly string[]): Promise<number> {
   const { flags, positionals } = parseFlags(UPSCALE_FLAGS, args);
   if (flags.help) {
-    console.log(HELP + helpOf(UPSCALE_FLAGS));
+    print(helpText(UPSCALE_PAGE));
     return 0;
   }
   if (positionals.length === 0) throw new UsageError("No picture. Try: latent upscale small.png");

@@ -13,11 +13,13 @@ import {
   StableDiffusion,
 } from "../mod.ts";
 import { BESIDE_NETWORK_FLAGS, BESIDE_PICTURE_FLAGS } from "./beside_flags.ts";
-import { type FlagTable, helpOf, parseFlags, UsageError } from "./flags.ts";
+import { type FlagTable, parseFlags, UsageError } from "./flags.ts";
 import { GENERATE_FLAGS, openOptionsOf, picturesOf } from "./generate_flags.ts";
 import { PROVIDER_FLAGS } from "./provider_flags.ts";
 import { withInterrupt } from "./interrupt.ts";
+import { helpText, type Page } from "./page.ts";
 import { progressTo } from "./progress.ts";
+import { print } from "./standard_output.ts";
 
 const { model, config, variant, vae, refiner, offline, lora, embedding } = GENERATE_FLAGS;
 const { image, mask, depth, wildcards, quiet, verbose, help } = GENERATE_FLAGS;
@@ -46,22 +48,24 @@ const VERIFY_FLAGS = {
   help,
 } as const satisfies FlagTable;
 
-const HELP = `Usage: latent verify FILE [FLAGS]
-
-Makes the picture again from what its file says and compares every pixel. Exits with 1 if they
-differ. The model is the one that the file names, unless --model names another. Pictures that it
-was made from, and networks beside the model's own, must be given again.
-
-  latent verify seven.png
-  latent verify door.png --image room.png --mask wall.png
-
-`;
+/** Help of `latent verify`. */
+export const VERIFY_PAGE: Page = {
+  usage: "verify FILE [FLAGS]",
+  text: [
+    "Makes the picture again from what its file says and compares every pixel. Exits with 1 if " +
+    "they differ. The model is the one that the file names, unless --model names another. " +
+    "Pictures that it was made from, and networks beside the model's own, must be given again.",
+  ],
+  examples: ["latent verify seven.png", "latent verify door.png --image room.png --mask wall.png"],
+  flags: VERIFY_FLAGS,
+  words: ["file"],
+};
 
 /** Runs `latent verify`. */
 export async function verify(args: readonly string[]): Promise<number> {
   const { flags, positionals: [file, ...more] } = parseFlags(VERIFY_FLAGS, args);
   if (flags.help) {
-    console.log(HELP + helpOf(VERIFY_FLAGS));
+    print(helpText(VERIFY_PAGE));
     return 0;
   }
   if (file === undefined || more.length > 0) throw new UsageError("Name one picture to verify.");

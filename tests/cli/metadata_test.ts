@@ -5,19 +5,23 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { main } from "../../cli.ts";
 import { Image, metadataOfFile } from "../../mod.ts";
+import { printed } from "./process.ts";
 
 const MODEL = fileURLToPath(new URL("../golden/reference/models/sd1", import.meta.url));
 const DRAW = ["--width", "64", "--height", "64", "--steps", "2", "--seed", "5", "--quiet"];
 
 /** Runs with the lines of both streams returned. */
 async function run(...args: string[]): Promise<{ code: number; out: string; errors: string }> {
-  const out: string[] = [], errors: string[] = [], { log, error } = console;
-  console.log = (...values: unknown[]) => out.push(values.join(" "));
+  const errors: string[] = [], { error } = console;
+  let code = 0;
   console.error = (...values: unknown[]) => errors.push(values.join(" "));
   try {
-    return { code: await main(args), out: out.join("\n"), errors: errors.join("\n") };
+    const out = await printed(async () => {
+      code = await main(args);
+      return 0;
+    });
+    return { code, out: out.trimEnd(), errors: errors.join("\n") };
   } finally {
-    console.log = log;
     console.error = error;
   }
 }

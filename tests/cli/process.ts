@@ -1,5 +1,6 @@
 /** Runs of the command line for tests: in this process, or as processes of their own in a shell. */
 
+import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { main } from "../../cli.ts";
@@ -55,4 +56,37 @@ export async function inFolder(work: (folder: string) => Promise<void>): Promise
 /** Names in a folder, in order. */
 export function names(folder: string): string[] {
   return [...Deno.readDirSync(folder)].map(({ name }) => name).sort();
+}
+
+/** What a program writes to standard output. Fails where the program is missing, or fails. */
+export async function output(
+  program: string,
+  args: readonly string[],
+  folder: string,
+): Promise<string> {
+  const command = new Deno.Command(program, { args: [...args], cwd: folder, stdin: "null" });
+  const { code, stdout, stderr } = await command.output().catch((cause) => {
+    throw new Error(`This test needs ${program}.`, { cause });
+  });
+  assert.equal(code, 0, new TextDecoder().decode(stderr));
+  return new TextDecoder().decode(stdout);
+}
+
+/** What a command prints, run in this process. */
+export async function printed(
+  command: (args: string[]) => Promise<number>,
+  ...args: string[]
+): Promise<string> {
+  const pieces: string[] = [], before = Deno.stdout.writeSync;
+  const decoder = new TextDecoder();
+  Deno.stdout.writeSync = (bytes) => {
+    pieces.push(decoder.decode(bytes, { stream: true }));
+    return bytes.length;
+  };
+  try {
+    assert.equal(await command(args), 0);
+  } finally {
+    Deno.stdout.writeSync = before;
+  }
+  return pieces.join("");
 }

@@ -10,6 +10,7 @@ import type { Value } from "../graph/value.ts";
 import { imageAttention, type ImagePrompt } from "./ip_adapter.ts";
 import { conv2d, groupNorm, layerNorm, linear } from "./layers.ts";
 import type { NetworkWeights } from "./network_weights.ts";
+import { tokenMerger } from "./token_merging.ts";
 
 /** Fixed in diffusers' Transformer2DModel, unlike the residual blocks' from the config. */
 const GROUP_NORM_EPSILON = 1e-6;
@@ -37,6 +38,8 @@ export interface TransformerOptions {
   readonly imagePrompts?:
     | { readonly adapters: readonly ImagePrompt[]; readonly order: readonly string[] }
     | undefined;
+  /** Share of the places that self-attention merges. Default 0. */
+  readonly tokenMerging?: number;
 }
 
 /** Transformer over the pixels of `x` [B, C, h, w], with the prompt as context. */
@@ -57,7 +60,7 @@ export function spatialTransformer(
       ? project(toSequence(normed), "proj_in")
       : toSequence(project(normed, "proj_in"));
     for (let i = 0; i < blocks; i++) {
-      h = transformerBlock(h, w.at(`transformer_blocks.${i}`), options);
+      h = transformerBlock(h, w.at(`transformer_blocks.${i}`), { ...options, size: sizeOf(x) });
     }
     const y = linearProjection
       ? toPicture(project(h, "proj_out"), x)
@@ -67,9 +70,13 @@ export function spatialTransformer(
 }
 
 /** Self-attention, attention to the prompt, and a gated feed-forward layer, each added to `x`. */
-function transformerBlock(x: Value, w: NetworkWeights, options: TransformerOptions): Value {
+function transformerBlock(
+  x: Value,
+  w: NetworkWeights,
+  options: TransformerOptions & { readonly size: readonly [height: number, width: number] },
+): Value {
   const { context, onlyCrossAttention, identityAttention: identity = false } = options;
-  const self = { ...options, identity };
+  const self = { ...options, identity }, { size, tokenMerging = 0 } = options;
   const { imagePrompts, heads } = options;
   const beside = imagePrompts &&
     ((queries: Value) =>
@@ -77,7 +84,10 @@ function transformerBlock(x: Value, w: NetworkWeights, options: TransformerOptio
   return scope(w.label, () => {
     const norm = (value: Value, step: string) => layerNorm(value, w.at(step), LAYER_NORM_EPSILON);
     const first = norm(x, "norm1");
-    let h = add(x, attention(first, onlyCrossAttention ? context : first, w.at("attn1"), self));
+    const merger = tokenMerging > 0 ? tokenMerger(first, size, tokenMerging) : undefined;
+    const tokens = merger?.merge(first) ?? first;
+    const seen = attention(tokens, onlyCrossAttention ? context : tokens, w.at("attn1"), self);
+    let h = add(x, merger?.unmerge(seen) ?? seen);
     h = add(h, attention(norm(h, "norm2"), context, w.at("attn2"), { ...options, beside }));
     return add(h, feedForward(norm(h, "norm3"), w.at("ff")));
   });
@@ -127,6 +137,10 @@ function feedForward(x: Value, w: NetworkWeights): Value {
     const [value, gate] = split(both, [inner, inner], 2) as [Value, Value];
     return linear(mul(value, gelu(gate)), w.at("net.2"), width);
   });
+}
+
+function sizeOf(x: Value): [height: number, width: number] {
+  return [fixed("spatialTransformer", x.shape, 2), fixed("spatialTransformer", x.shape, 3)];
 }
 
 /** [B, C, h, w] to [B, h*w, C] */

@@ -132,6 +132,12 @@ function residual(
   return resnet(x, w, { channels, groups, epsilon, time, scale });
 }
 
+/** Whether the part at `path` is of the finest resolution that has attention. */
+function isFinest(path: string, { downBlocks }: UNetTrunkConfig): boolean {
+  const down = downBlocks.findIndex(({ transformers }) => transformers.length > 0);
+  return isWithin(path, [`down_blocks.${down}`, `up_blocks.${downBlocks.length - 1 - down}`]);
+}
+
 function transformer(
   x: Value,
   w: NetworkWeights,
@@ -144,6 +150,7 @@ function transformer(
     context,
     imagePrompts,
     identityAttention: isWithin(w.path, variant?.identityAttention),
+    tokenMerging: isFinest(w.path, config) ? variant?.tokenMerging ?? 0 : 0,
     blocks,
     heads,
     onlyCrossAttention,

@@ -1,4 +1,4 @@
-/** How a U-Net may differ from the one that was trained, for the sake of guidance. */
+/** How a U-Net may differ from the one that was trained, for the sake of guidance or of time. */
 
 /** FreeU's four factors (Si et al. 2023, arXiv:2309.11497). */
 export interface FreeU {
@@ -19,6 +19,8 @@ export interface UNetVariant {
   /** Transformers that are left out: skip-layer guidance. */
   readonly skippedLayers?: readonly string[];
   readonly freeU?: FreeU;
+  /** Share of the places that self-attention of the finest resolution merges: up to 0.75. */
+  readonly tokenMerging?: number;
 }
 
 /** Whether `path`, such as `up_blocks.1.attentions.0`, is one of `layers` or within one. */

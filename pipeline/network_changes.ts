@@ -29,10 +29,12 @@ export function checkLayers(options: GenerateOptions, names: Iterable<string>): 
 export function changesOf(
   settings: Settings,
 ): Pick<GuidedPrompt, "variant" | "perturbations" | "selfAttentionScale"> {
-  const { freeU, perturbedAttentionScale: attention = 0, skipLayerScale: skip = 0 } = settings;
+  const { perturbedAttentionScale: attention = 0, skipLayerScale: skip = 0 } = settings;
+  const { freeU, tokenMerging } = settings;
+  const variant = { ...(freeU && { freeU }), ...(tokenMerging && { tokenMerging }) };
   const { perturbedAttentionLayers = ["mid_block"], skippedLayers = ["mid_block"] } = settings;
   return {
-    ...(freeU && { variant: { freeU } }),
+    ...(Object.keys(variant).length > 0 && { variant }),
     selfAttentionScale: settings.selfAttentionScale ?? 0,
     perturbations: [
       { variant: { identityAttention: perturbedAttentionLayers }, scale: attention },

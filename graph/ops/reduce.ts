@@ -1,7 +1,7 @@
 /** Sums, means and extremes along axes, softmax, and the index of the largest. */
 import type { DType } from "../dtype.ts";
-import { apply, type OpDef, opTable } from "../op.ts";
-import { axisOf, type Dim, elementCount, type Shape } from "../shape.ts";
+import { apply, applyAll, type OpDef, opTable } from "../op.ts";
+import { axisOf, type Dim, elementCount, fixed, type Shape, ShapeError } from "../shape.ts";
 import { constant, int64s, type TensorType, type Value } from "../value.ts";
 import { cast, exp } from "./elementwise.ts";
 import { div, equal, mul, sub } from "./arithmetic.ts";
@@ -141,6 +141,26 @@ export function argMax(x: Value, axis = -1, { keepDims = false } = {}): Value {
   });
 }
 
+type TopK = OpDef<readonly [Value, Value], { axis: number; largest: number; count: number }>;
+
+const topKOp: TopK = {
+  type: "TopK",
+  attributes: { axis: "int", largest: "int" },
+  infer: ([x], { axis, count }): TensorType[] => {
+    const shape = x.shape.map((size, i) => i === axis ? count : size);
+    return [{ dtype: x.dtype, shape }, { dtype: "int64", shape }];
+  },
+  vjp: "zero", // of the indices, which are all that is used
+};
+
+/** int64: the indices of the `count` largest along an axis, falling; or of the smallest, rising. */
+export function argTopK(x: Value, count: number, { axis = -1, largest = true } = {}): Value {
+  const at = axisOf("TopK", x.shape, axis), size = fixed("TopK", x.shape, at);
+  if (count > size) throw new ShapeError("TopK", [x.shape], `axis ${at} has no ${count} elements.`);
+  const attributes = { axis: at, largest: Number(largest), count };
+  return applyAll(topKOp, [x, int64s([count])], attributes)[1]!;
+}
+
 /** Zeros of a type, taking no room in the file. */
 export function zeros(dtype: DType, shape: Shape): Value {
   return expand(constant(0, [], dtype), shape);
@@ -152,4 +172,5 @@ export const reduceOps: readonly OpDef[] = opTable(
   softmaxOp,
   logSoftmaxOp,
   argMaxOp,
+  topKOp,
 );

@@ -220,6 +220,8 @@ case("attention bool mask", lambda q, k, v, m: attention(q, k, v, 2, attn_mask=m
      torch.tensor([[True, True, False, True], [True, False, False, False]]))
 case("attention float mask", lambda q, k, v, m: attention(q, k, v, 2, attn_mask=m),
      tensor(2, 3, 4), tensor(2, 4, 4), tensor(2, 4, 4), tensor(3, 4))
+case("argTopK", lambda x: x.topk(2, 1).indices, tensor(2, 5, 2))
+case("argTopK smallest", lambda x: x.topk(3, largest=False).indices, tensor(2, 5))
 
 PATH = Path(__file__).with_name("graph_ops.json")
 versions = {"torch": torch.__version__, "numpy": np.__version__}

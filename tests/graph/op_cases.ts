@@ -63,6 +63,8 @@ export const builds: Readonly<Record<string, Build>> = {
   "softmax axis": (x) => op.softmax(x, 1),
   logSoftmax: (x) => op.logSoftmax(x),
   argMax: (x) => op.argMax(x, 1),
+  argTopK: (x) => op.argTopK(x, 2, { axis: 1 }),
+  "argTopK smallest": (x) => op.argTopK(x, 3, { largest: false }),
 
   matMul: op.matMul,
   "matMul batch": op.matMul,

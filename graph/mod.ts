@@ -58,3 +58,4 @@ export * from "./ops/movement.ts";
 export * from "./ops/normalization.ts";
 export * from "./ops/reduce.ts";
 export * from "./ops/resize.ts";
+export * from "./ops/winograd.ts";

@@ -8,6 +8,7 @@
  * @module
  */
 
+import type { Unit } from "./progress_bar.ts";
 import { writeLine } from "./standard_output.ts";
 
 /** The first event of every run. */
@@ -25,6 +26,16 @@ export interface StageEvent {
   readonly event: "stage";
   readonly name: string;
   readonly picture?: number;
+}
+
+/** How far a work of known length is, such as a download; four times a second at most. */
+export interface ProgressEvent {
+  readonly event: "progress";
+  readonly name: string;
+  readonly done: number;
+  readonly total: number;
+  /** What is counted. */
+  readonly unit: Unit;
 }
 
 /** Something that the picture is drawn in spite of, such as a prompt that was cut off. */
@@ -111,6 +122,7 @@ export interface DoneEvent {
 export type RunEvent =
   | StartEvent
   | StageEvent
+  | ProgressEvent
   | WarningEvent
   | StepEvent
   | PreviewEvent

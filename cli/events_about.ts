@@ -39,6 +39,15 @@ export const RUN_EVENTS: WordsFor<RunEvent, "event"> = {
     about: "what is done now",
     fields: { name: "such as opening the model", picture: "of which picture, where it is of one" },
   },
+  progress: {
+    about: "how far a download or the like is",
+    fields: {
+      name: "such as fetching",
+      done: "so much of it",
+      total: "all of it",
+      unit: "what is counted: bytes",
+    },
+  },
   warning: { about: "what the picture is drawn in spite of", fields: { message: "in words" } },
   step: {
     about: "a call of the U-Net is made",

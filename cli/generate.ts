@@ -96,11 +96,6 @@ export async function generate(args: readonly string[]): Promise<number> {
   const { path: model = flags.model, ...opened } = flags.model === undefined
     ? replay?.record?.model ?? {}
     : {};
-  const openOptions = {
-    ...openedAs(opened),
-    ...openOptionsOf(flags),
-    ...previewNetworks(flags),
-  };
   const count = Number(flags.count ?? 1n);
   schedulerOptionsOf(flags); // a mistake on the command line is found before the model is opened
   const requests = plot ? plotRequests(flags, prompts, plot) : requestsOf(prompts);
@@ -113,6 +108,11 @@ export async function generate(args: readonly string[]): Promise<number> {
   };
   const resultsOnStandardOutput = common.output.standardOutput || sheet?.standardOutput;
   const reporter = reporterOf({ ...flags, resultsOnStandardOutput, draft: await draftOf(flags) });
+  const openOptions = {
+    ...openedAs(opened),
+    ...openOptionsOf(flags, reporter),
+    ...previewNetworks(flags),
+  };
   const start = {
     command: "generate",
     ...(flags.model !== undefined && { model: flags.model }),

@@ -14,7 +14,7 @@ import {
 } from "../mod.ts";
 import type { FlagTable, FlagValues } from "./flags.ts";
 import { UsageError } from "./flags.ts";
-import { progressTo } from "./progress.ts";
+import { type Reporter, reporterOf } from "./reporter.ts";
 import { PROVIDER_FLAGS, providersOf } from "./provider_flags.ts";
 import {
   BESIDE_NETWORK_FLAGS,
@@ -190,15 +190,17 @@ export function generateOptions(flags: GenerateFlags): Omit<GenerateOptions, "pr
   };
 }
 
-/** What is opened before the first picture. */
-export function openOptionsOf(flags: GenerateFlags): OpenOptions {
-  const progress = progressTo({ quiet: (flags.quiet || flags.json) ?? false });
+/** What is opened before the first picture; `hear` is told how that goes. */
+export function openOptionsOf(
+  flags: GenerateFlags,
+  hear: Pick<Reporter, "warning" | "progress"> = reporterOf(flags),
+): OpenOptions {
+  const bytes = (name: string) => (done: number, total: number) =>
+    hear.progress({ name, done, total, unit: "bytes" });
   return {
-    onWarning: (message) => progress.line(`latent: ${message}`),
-    onDownload: (bytes, total) =>
-      bytes < total
-        ? progress.step(`fetching ${(total / 1e9).toFixed(2)} GB`, bytes, total)
-        : progress.end(),
+    onWarning: (message) => hear.warning(message),
+    onDownload: bytes("fetching"),
+    onHashing: bytes("hashing"),
     providers: providersOf(flags),
     ...given("variant", flags.variant),
     ...given("offline", flags.offline),

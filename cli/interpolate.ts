@@ -59,7 +59,7 @@ export async function interpolate(args: readonly string[]): Promise<number> {
   };
   return await reportedRun(reporter, start, async (signal, tally) => {
     reporter.stage("opening the model");
-    const open = { ...openOptionsOf(frameFlagsOf(flags)), ...previewNetworks(flags) };
+    const open = { ...openOptionsOf(frameFlagsOf(flags), reporter), ...previewNetworks(flags) };
     await using sd = await StableDiffusion.open(flags.model, open);
     const preview = previewerOf(flags, sd);
     const drawOne = (settings: Settings) =>

@@ -10,6 +10,7 @@ import { GENERATE_FLAGS } from "./generate_flags.ts";
 import { withInterrupt } from "./interrupt.ts";
 import { helpText, type Page } from "./page.ts";
 import { progressTo } from "./progress.ts";
+import { byteSize } from "./progress_bar.ts";
 import { print } from "./standard_output.ts";
 
 const { variant, json, quiet, verbose, help } = GENERATE_FLAGS;
@@ -55,8 +56,8 @@ async function list(cache: string, json: boolean): Promise<number> {
   }
   if (found.length === 0) console.error(`No models in ${cache}.`);
   for (const { name, bytes, incomplete, revisions } of found) {
-    const broken = incomplete > 0 ? `, ${size(incomplete)} of a broken download` : "";
-    print(`${name}  ${size(bytes)}${broken}  ${Object.keys(revisions).join(", ")}`);
+    const broken = incomplete > 0 ? `, ${byteSize(incomplete)} of a broken download` : "";
+    print(`${name}  ${byteSize(bytes)}${broken}  ${Object.keys(revisions).join(", ")}`);
   }
   return 0;
 }
@@ -71,7 +72,7 @@ async function pull(
       variant: flags.variant,
       signal,
       offline: false,
-      onProgress: (bytes, total) => progress.step(`fetching ${size(total)}`, bytes, total),
+      onProgress: (done, total) => progress.step({ name: "fetching", done, total, unit: "bytes" }),
     });
     progress.end();
     print(folder);
@@ -83,11 +84,6 @@ async function remove(cache: string, name: string): Promise<number> {
   const found = (await cachedModels(cache)).find((model) => model.name === name);
   if (!found) throw new Error(`Cannot remove ${name}: it is not in ${cache}.`);
   await Deno.remove(found.folder, { recursive: true });
-  print(`removed ${name}, ${size(found.bytes + found.incomplete)}`);
+  print(`removed ${name}, ${byteSize(found.bytes + found.incomplete)}`);
   return 0;
-}
-
-/** `4.27 GB`. */
-function size(bytes: number): string {
-  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(2)} GB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }

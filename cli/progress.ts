@@ -1,18 +1,19 @@
 /**
  * Progress of a run on standard error: a bar that redraws itself on a terminal, plain lines
- * elsewhere, nothing when quiet.
+ * elsewhere and on terminals that cannot move the cursor, nothing when quiet.
  *
  * @module
  */
 
 import type { Drafted } from "./preview_drafts.ts";
+import { barLine, cut, type Pace, type Work } from "./progress_bar.ts";
 
 /** Where a run is. */
 export interface Progress {
   /** Work of unknown length: opening the model, decoding. */
   stage(name: string): void;
-  /** `done` of `total` steps. */
-  step(name: string, done: number, total: number): void;
+  /** Work of known length, by how much of it is done. */
+  step(work: Work): void;
   /** A picture over the bar, in place of the one before unless that was the `last` of its kind. */
   picture(drafted: Drafted, last: boolean): void;
   /** A line that stays. */
@@ -37,17 +38,25 @@ function write(text: string): void {
 /** Progress for a terminal or a log, by what standard error is. */
 export function progressTo(options: { quiet: boolean }): Progress {
   if (options.quiet) return silent;
-  return Deno.stderr.isTerminal() ? terminalProgress() : plainProgress();
+  return Deno.stderr.isTerminal() && !isDumb() ? terminalProgress() : plainProgress();
+}
+
+/** Whether the terminal cannot move its cursor; the permission to know is not asked for. */
+function isDumb(): boolean {
+  const { state } = Deno.permissions.querySync({ name: "env", variable: "TERM" });
+  return state === "granted" && Deno.env.get("TERM") === "dumb";
 }
 
 /** Lines that a log can keep: stages, and about ten lines for the steps. */
 function plainProgress(): Progress {
   let shown = -1;
+  const pace = paceOf();
   return {
     stage: (name) => write(`${name}\n`),
-    step(name, done, total) {
-      const tenth = Math.floor((done * 10) / total);
-      if (done === 1 || (tenth !== shown && done > 0)) write(`${name} ${done}/${total}\n`);
+    step(work) {
+      const at = pace(work), tenth = Math.floor((work.done * 10) / work.total);
+      const isFirst = at.from === work.done;
+      if (isFirst || tenth !== shown) write(`${barLine(work, at).replace(/ [━─]+/, "")}\n`);
       shown = tenth;
     },
     picture: ({ text }) => write(`${text}\n`),
@@ -56,27 +65,42 @@ function plainProgress(): Progress {
   };
 }
 
+/** Measures how fast a work goes, from the first time that it is heard of; its name may change. */
+function paceOf(): (work: Work) => Pace {
+  let from = 0, since = 0, before: Work = { name: "", done: Infinity, total: 0 };
+  return (work) => {
+    const now = performance.now();
+    if (work.total !== before.total || work.unit !== before.unit || work.done < before.done) {
+      from = work.done;
+      since = now;
+    }
+    before = work;
+    return { from, seconds: (now - since) / 1000 };
+  };
+}
+
 /** One line that redraws itself, at most 20 times a second. */
 function terminalProgress(): Progress {
-  let drawn = 0, started = 0, clear = "", area = 0;
-  const show = (text: string) => {
-    let columns = 80;
+  let drawn = 0, clear = "", area = 0;
+  const pace = paceOf();
+  const columns = () => {
     try {
-      columns = Deno.consoleSize().columns;
+      return Math.max(1, Deno.consoleSize().columns - 1);
     } catch {
-      // Standard error may be a terminal whose size is not known.
+      return 79; // a terminal that does not tell its size
     }
-    write(`\r\x1b[2K${text.slice(0, Math.max(1, columns - 1))}`);
+  };
+  const show = (text: string) => {
+    write(`\r\x1b[2K${text}`);
     clear = "\r\x1b[2K";
   };
   return {
-    stage: (name) => show(`${name} ...`),
-    step(name, done, total) {
-      const now = performance.now();
-      if (done <= 1) started = now;
-      if (done < total && done > 1 && now - drawn < 50) return;
+    stage: (name) => show(cut(`${name} ...`, columns())),
+    step(work) {
+      const now = performance.now(), at = pace(work);
+      if (work.done < work.total && at.seconds > 0 && now - drawn < 50) return;
       drawn = now;
-      show(barLine(name, done, total, (now - started) / 1000));
+      show(barLine(work, at, columns()));
     },
     picture({ text, rows }, last) {
       // Room is made once, so that the screen scrolls before and not within the picture. The cursor
@@ -98,23 +122,4 @@ function terminalProgress(): Progress {
       area = 0;
     },
   };
-}
-
-/** `steps ━━━━━━──── 12/25  1.3 s/step  17 s left`; `seconds` counts from the first step's end. */
-export function barLine(name: string, done: number, total: number, seconds: number): string {
-  const width = 24, filled = Math.round((done / total) * width);
-  const bar = "━".repeat(filled) + "─".repeat(width - filled);
-  if (done <= 1) return `${name} ${bar} ${done}/${total}`;
-  const each = seconds / (done - 1);
-  const rate = each >= 1 ? `${each.toFixed(1)} s/step` : `${(1 / each).toFixed(1)} steps/s`;
-  const left = done < total ? `  ${duration(each * (total - done))} left` : "";
-  return `${name} ${bar} ${done}/${total}  ${rate}${left}`;
-}
-
-/** `45 s`, `3 min 20 s`, `2 h 5 min`. */
-export function duration(seconds: number): string {
-  const s = Math.round(seconds);
-  if (s < 60) return `${s} s`;
-  if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
-  return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
 }

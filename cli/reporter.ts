@@ -18,11 +18,14 @@ import {
 } from "./events.ts";
 import type { Draft } from "./preview_drafts.ts";
 import { type Progress, progressTo } from "./progress.ts";
+import type { Work } from "./progress_bar.ts";
 
 /** Hears what a run does. */
 export interface Reporter {
   start(run: Omit<StartEvent, "event">): void;
   stage(name: string, picture?: number): void;
+  /** How far a work of known length is, such as a download. */
+  progress(work: Work): void;
   /** Something that the picture is drawn in spite of. */
   warning(message: string): void;
   step(at: Omit<StepEvent, "event">): void;
@@ -53,14 +56,18 @@ export function reporterOf(options: ReporterOptions): Reporter {
 }
 
 function peopleReporter(progress: Progress, draft: Draft | undefined): Reporter {
-  let pictures: number | undefined;
+  let pictures: number | undefined, drawn = 0, spent = 0;
   return {
     start: (run) => pictures = run.pictures,
     stage: (name) => progress.stage(name),
+    progress: (work) => work.done < work.total ? progress.step(work) : progress.end(),
     warning: (message) => progress.line(`latent: ${message}`),
     step({ picture, step, steps }) {
-      const which = pictures !== undefined && pictures > 1 ? `${picture + 1}/${pictures} ` : "";
-      progress.step(`${which}denoising`, step, steps);
+      const several = pictures !== undefined && pictures > 1;
+      const name = several ? `${picture + 1}/${pictures} denoising` : "denoising";
+      // What the pictures so far have taken, the others will take.
+      const after = several && drawn > 0 ? spent / drawn * (pictures! - picture - 1) : 0;
+      progress.step({ name, done: step, total: steps, after });
     },
     async preview({ step }, image) {
       if (!draft) return;
@@ -68,6 +75,10 @@ function peopleReporter(progress: Progress, draft: Draft | undefined): Reporter 
       progress.picture(await draft(image, last), last);
     },
     image({ path, seed, seconds, kept }) {
+      if (!kept) {
+        drawn++;
+        spent += seconds;
+      }
       const where = path === "-" ? "standard output" : path;
       progress.line(`${where}  ${kept ? "kept" : `seed ${seed}  ${seconds.toFixed(1)} s`}`);
     },
@@ -80,12 +91,22 @@ function peopleReporter(progress: Progress, draft: Draft | undefined): Reporter 
   };
 }
 
+/** Least time between two events of progress, in milliseconds. */
+const PROGRESS_PAUSE = 250;
+
 function jsonReporter(to: "standard output" | "standard error"): Reporter {
   const write = eventWriter(to);
+  let told = -Infinity;
   return {
     start: (run) => write({ event: "start", ...run }),
     stage: (name, picture) =>
       write({ event: "stage", name, ...(picture === undefined ? {} : { picture }) }),
+    progress({ name, done, total, unit = "steps" }) {
+      const now = performance.now();
+      if (done < total && now - told < PROGRESS_PAUSE) return;
+      told = now;
+      write({ event: "progress", name, done, total, unit });
+    },
     warning: (message) => write({ event: "warning", message }),
     step: (at) => write({ event: "step", ...at }),
     async preview({ picture, step }, image) {

@@ -8,7 +8,7 @@ import { dirname } from "node:path";
 import { type Block, plotDrawer, renderHtml, type Report, type Series } from "../explain/mod.ts";
 import type { TrainingEvent } from "../training/mod.ts";
 import { type FlagValues, UsageError } from "./flags.ts";
-import { duration } from "./progress.ts";
+import { duration } from "./progress_bar.ts";
 import type { TRAIN_FLAGS } from "./train_flags.ts";
 
 type Update = Extract<TrainingEvent, { kind: "update" }>;

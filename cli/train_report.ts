@@ -49,11 +49,11 @@ function peopleReport(quiet: boolean): TrainReport {
           return progress.line(`skipped: ${event.reason}`);
         case "update":
           losses.push(event.loss);
-          return progress.step(
-            `loss ${mean(losses.slice(-20)).toFixed(4)}`,
-            event.step,
-            event.steps,
-          );
+          return progress.step({
+            name: `loss ${mean(losses.slice(-20)).toFixed(4)}`,
+            done: event.step,
+            total: event.steps,
+          });
         case "checkpoint":
           return progress.line(`step ${event.step}  ${lossLine(losses)}  checkpoint`);
         case "samples":

@@ -66,7 +66,9 @@ export async function upscale(args: readonly string[]): Promise<number> {
     for (const [index, path] of positionals.entries()) {
       progress.stage(`upscaling ${path}`);
       const image = await Image.load(path);
-      const larger = await upscaler.upscale(image, { ...options, signal });
+      const onTile = (done: number, total: number) =>
+        progress.step({ name: `upscaling ${path}`, done, total, unit: "tiles" });
+      const larger = await upscaler.upscale(image, { ...options, signal, onTile });
       Object.assign(larger.text, image.text);
       const saved = await output.save(larger, { index, seed: 0, prompt: "" });
       progress.line(`${saved}  ${larger.width} x ${larger.height}`);

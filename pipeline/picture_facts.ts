@@ -30,6 +30,7 @@ export interface OpenedWith {
   readonly embeddings?: readonly string[];
   readonly controlNets?: readonly string[];
   readonly hashWeights?: boolean;
+  readonly onHashing?: (done: number, total: number) => void;
 }
 
 /** Gathers the facts of pictures made with one model. */
@@ -72,8 +73,21 @@ export class FactsGatherer {
     const { textEncoders, unet, vae } = this.parts;
     const sources = [...textEncoders, unet, vae].map(({ weights }) => weights);
     const files = [...new Set(sources.flatMap((source) => [...filesOf(source)]))];
-    const hashed = await Promise.all(files.map((file) => this.#hash(file)));
+    const sizes = await Promise.all(files.map((file) => this.#sizeToHash(file)));
+    const total = sizes.reduce((sum, size) => sum + size, 0);
+    let done = 0;
+    const onBytes = (count: number) => this.opened.onHashing?.(done += count, total);
+    // Small files are not worth the telling.
+    const told = total > HASHED_UNASKED ? onBytes : undefined;
+    const hashed = await Promise.all(files.map((file) => this.#hash(file, told)));
     return hashed.filter((file) => file !== undefined);
+  }
+
+  /** How many bytes of a file are to be hashed: none where its hash is known or not wanted. */
+  async #sizeToHash(file: string): Promise<number> {
+    if (isHash(basename(file))) return 0;
+    const { size } = await Deno.stat(file);
+    return size > HASHED_UNASKED && !this.opened.hashWeights ? 0 : size;
   }
 
   async #hashAdapters(): Promise<(WeightFile & { weight?: number })[]> {
@@ -85,14 +99,22 @@ export class FactsGatherer {
     }));
   }
 
-  async #hash(file: string): Promise<WeightFile | undefined> {
-    // Blobs of the Hugging Face cache are named by their hash.
+  async #hash(
+    file: string,
+    onBytes?: (count: number) => void,
+  ): Promise<WeightFile | undefined> {
     const name = basename(file);
-    if (/^[0-9a-f]{64}$/.test(name)) return { file: shortName(file), sha256: name };
-    const { size } = await Deno.stat(file);
-    if (size > HASHED_UNASKED && !this.opened.hashWeights) return undefined;
-    return { file: shortName(file), sha256: await fileSha256(file) };
+    if (isHash(name)) return { file: shortName(file), sha256: name };
+    const unwanted = await this.#sizeToHash(file) === 0;
+    return unwanted
+      ? undefined
+      : { file: shortName(file), sha256: await fileSha256(file, onBytes) };
   }
+}
+
+/** Whether a file's name is its hash: so are the blobs of the Hugging Face cache named. */
+function isHash(name: string): boolean {
+  return /^[0-9a-f]{64}$/.test(name);
 }
 
 /** A file's name with its folder's: where people keep their models is nobody's business. */

@@ -73,6 +73,8 @@ export interface OpenOptions extends OpenModelOptions {
   readonly t2iAdapters?: readonly string[];
   /** Put the SHA-256 of large weight files into pictures, too: a second for a gigabyte, once. */
   readonly hashWeights?: boolean;
+  /** Told how many bytes of the weight files are hashed. */
+  readonly onHashing?: (done: number, total: number) => void;
   /** Path of ONNX Runtime's library. Default: looked for, see `openRuntime`. */
   readonly library?: string;
   /** Threads within an operator. Default: ONNX Runtime's choice. */

@@ -28,6 +28,8 @@ export interface UpscaleOptions {
   readonly tile?: number;
   /** Pixels around a tile that are computed and thrown away, against seams. Default 16, less in small tiles. */
   readonly overlap?: number;
+  /** Told how many of the tiles are done. */
+  readonly onTile?: (done: number, total: number) => void;
   /** Stops the run within a tile. */
   readonly signal?: AbortSignal;
 }
@@ -83,13 +85,14 @@ export class Upscaler implements Disposable {
     const narrow = Math.floor(Math.min(side.width, side.height) / 4);
     const tiles = planTiles(image, side, options.overlap ?? Math.min(16, narrow));
     let larger: Image | undefined, scale = 0;
-    for (const one of tiles) {
+    for (const [index, one] of tiles.entries()) {
       signal?.throwIfAborted();
       const { pixels, scale: own } = await this.#run(image, one, side, signal);
       larger ??= blank(image.width * own, image.height * own);
       scale ||= own;
       if (own !== scale) throw this.#misfit(`its factor changes from ${scale} to ${own}`);
       put(larger, pixels, one, { side, scale });
+      options.onTile?.(index + 1, tiles.length);
     }
     return larger!;
   }

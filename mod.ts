@@ -23,6 +23,8 @@ export {
   OptionError,
   randomSeed,
 } from "./pipeline/options.ts";
+export { commonOptions, type ManyOptions, optionsApart } from "./pipeline/generate_many.ts";
+export { inStep, type Seat } from "./pipeline/lockstep.ts";
 export { Frame, interpolate } from "./pipeline/interpolate.ts";
 export { type FramePlan, RECIPE_KEYWORD, Walk, type Walker } from "./pipeline/walk.ts";
 export type { InterpolateOptions } from "./pipeline/walk_options.ts";

@@ -61,24 +61,34 @@ export async function openControlNet(path: string): Promise<Network<ControlNetCo
   return { config, weights: checkpoint.controlNet };
 }
 
-/** One ControlNet at work on one picture. */
+/** One ControlNet at work on a batch of pictures; `control` says when and how strongly it acts. */
 export class ControlRun implements Disposable {
   readonly #control: Tensor;
   readonly #scale: Tensor;
+  /** The picture shown last, as the network sees it. */
+  #shown: { readonly image: Image; readonly pixels: Float32Array } | undefined;
 
   constructor(
     readonly session: Session,
     builder: SessionBuilder,
     readonly control: Control,
-    size: { readonly batch: number; readonly width: number; readonly height: number },
+    readonly size: { readonly batch: number; readonly width: number; readonly height: number },
   ) {
-    const { batch, width, height } = size;
-    const pixels = control.image.withoutAlpha().resize(width, height).toTensor();
-    const one = pixels.map((value) => (value + 1) / 2), all = new Float32Array(batch * one.length);
-    for (let i = 0; i < batch; i++) all.set(one, i * one.length);
+    const { batch, width, height } = size, all = new Float32Array(batch * 3 * height * width);
     this.#control = Tensor.from(builder.runtime, "float32", all, [batch, 3, height, width]);
     const scale = Float32Array.of(control.scale ?? 1);
     this.#scale = Tensor.from(builder.runtime, "float32", scale, [1]);
+  }
+
+  /** Shows it the picture for row `i` of the batch. */
+  show(i: number, { image }: Control): void {
+    const { width, height } = this.size;
+    if (this.#shown?.image !== image) {
+      const pixels = image.withoutAlpha().resize(width, height).toTensor();
+      this.#shown = { image, pixels: pixels.map((value) => (value + 1) / 2) };
+    }
+    const { pixels } = this.#shown!;
+    (this.#control.data as Float32Array).set(pixels, i * pixels.length);
   }
 
   /** Whether it acts at call `index` of `count`, counted as diffusers does. */

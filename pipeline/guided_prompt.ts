@@ -61,6 +61,7 @@ export async function guidedPrompt(
     stepCache: settings.stepCache,
     imagePrompts: shown.imagePrompts,
     loras: fed?.unet,
+    loraKey: fed?.key,
     inputs: [...shown.inputs, ...features, ...(fed?.unet?.inputs ?? [])],
   };
   return { networks, prompt };

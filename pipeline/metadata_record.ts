@@ -83,7 +83,7 @@ export function pictureTexts(
 /** The record of a run as JSON; large seeds and numbers like Infinity are strings in it. */
 export function recordText(settings: Settings, facts: PictureFacts): string {
   const pictures: Record<string, InputPicture> = {}, omitted: string[] = [];
-  const { signal: _, ...given } = settings;
+  const { signal: _, seat: __, ...given } = settings;
   const scheduler = schedulerName(settings.scheduler);
   if (scheduler !== settings.scheduler) omitted.push("scheduler");
   const stored = storable({ ...given, scheduler }, "", pictures, omitted);

@@ -36,8 +36,10 @@ const MEMBERS: Readonly<Record<string, Check>> = {
     negativePrompt: isAbsentOr(isText),
     seed: isAbsentOr(isSeed),
     ...Object.fromEntries(
-      ["steps", "guidanceScale", "guidanceRescale", "width", "height", "clipSkip", "strength"]
-        .map((option) => [option, isAbsentOr(isNumber)]),
+      [
+        ...["steps", "guidanceScale", "guidanceRescale", "width", "height", "clipSkip"],
+        ...["strength", "asBatchOf"],
+      ].map((option) => [option, isAbsentOr(isNumber)]),
     ),
     scheduler: isAbsentOr(isText),
     schedulerOptions: isAbsentOr(isObject),

@@ -23,7 +23,9 @@ import { SessionCache } from "./session_cache.ts";
 import type { TimeIds } from "./size_conditioning.ts";
 import type { Conditioning } from "./text_conditioning.ts";
 import { degraded } from "./self_attention.ts";
-import { type Answer, type Ask, UNetBatch } from "./unet_batch.ts";
+import type { Seat } from "./lockstep.ts";
+import { type Answer, type Ask, type AskKind, UNetBatch } from "./unet_batch.ts";
+import { askKind, UNetBatches } from "./unet_batches.ts";
 import { UNetNetworks } from "./unet_networks.ts";
 
 /** The prompts of one call. */
@@ -68,6 +70,8 @@ export interface GuidedPrompt {
   readonly imagePrompts?: readonly ImagePromptOptions[];
   /** LoRAs that are inputs of the U-Net; `inputs` holds them. */
   readonly loras?: NetworkLoras | undefined;
+  /** Equal for equal `loras` with equal weights. */
+  readonly loraKey?: string | undefined;
   /** What IP-Adapters, T2I-Adapters and LoRAs feed the U-Net. */
   readonly inputs?: readonly ExtraInput[];
   /** When only the shallow part of the U-Net is run. */
@@ -88,13 +92,19 @@ export class NoisePredictor implements Disposable {
     this.#networks = new UNetNetworks(parts.unet, builder);
   }
 
-  /** Prepares the predictions of one picture. */
-  prepare(prompt: GuidedPrompt, size: LatentSize, signal?: AbortSignal): GuidedRun {
-    return new GuidedRun(
-      prompt,
-      size,
-      (asks, variant) => this.#batch(prompt, { asks, variant, size, signal }),
-    );
+  /** Prepares the predictions of one picture, which is drawn in step with others or alone. */
+  prepare(prompt: GuidedPrompt, size: LatentSize, options: PrepareOptions = {}): GuidedRun {
+    const { signal, seat, asBatchOf = 1 } = options;
+    if (seat) {
+      return new GuidedRun(prompt, size, (asks) => seat.ask(this, asks, signal));
+    }
+    const batches = this.batches((count) => count * asBatchOf);
+    return new GuidedRun(prompt, size, (asks) => batches.answer(asks, signal), batches);
+  }
+
+  /** Keeps batches; `rows` says how many rows one has for so many asks. */
+  batches(rows = (asks: number) => asks): UNetBatches {
+    return new UNetBatches((asks, count) => this.#batch(asks, count), rows);
   }
 
   /**
@@ -121,12 +131,12 @@ export class NoisePredictor implements Disposable {
     this.#controls[Symbol.dispose]();
   }
 
-  async #batch(prompt: GuidedPrompt, of: BatchOf): Promise<UNetBatch> {
-    const { controls, timeIds, inputs = [], stepCache } = prompt;
-    const { asks, size, signal } = of, { height, width } = size, batch = asks.length;
-    const sequence = asks[0]!.conditioning.tokens, ids = timeIds.conditional.length;
+  async #batch(asks: readonly Ask[], batch: number): Promise<UNetBatch> {
+    const [{ kind: { prompt, size, variant }, conditioning }] = asks as [Ask];
+    const { controls, timeIds, inputs = [] } = prompt, { height, width } = size;
+    const sequence = conditioning.tokens, ids = timeIds.conditional.length;
     const shape = { batch, height, width, sequence, timeIds: ids };
-    const network = await this.#networks.get(prompt, shape, of.variant);
+    const network = await this.#networks.get(prompt, shape, variant);
     const { factor } = this.parts.vae.config;
     const pixels = { batch, width: width * factor, height: height * factor };
     const runs = [];
@@ -138,34 +148,30 @@ export class NoisePredictor implements Disposable {
       );
       runs.push(new ControlRun(controlled, this.builder, control, pixels));
     }
-    const taken = { inputs: lorasTaken(inputs, network.session), controls: runs };
-    const parts = { network, stepCache, ...taken, size, batch, timeIds, signal };
-    return new UNetBatch(parts, this.builder, asks[0]!);
+    const taken = lorasTaken(inputs, network.session);
+    return new UNetBatch({ network, controls: runs, batch, inputs: taken }, this.builder, asks);
   }
 }
 
-/** What a batch is made of. */
-interface BatchOf {
-  readonly asks: readonly Ask[];
-  readonly variant: UNetVariant | undefined;
-  readonly size: LatentSize;
-  readonly signal: AbortSignal | undefined;
+/** How one picture is drawn. */
+export interface PrepareOptions {
+  /** Its seat among others. */
+  readonly seat?: Seat | undefined;
+  /** As if in a batch of so many pictures. Default 1. */
+  readonly asBatchOf?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
-
-/** Makes the batch for asks of equal length. */
-type BatchMaker = (
-  asks: readonly Ask[],
-  variant: UNetVariant | undefined,
-) => Promise<UNetBatch>;
 
 /** The predictions of one picture. */
 export class GuidedRun implements Disposable {
-  readonly #batches = new Map<string, UNetBatch>();
+  readonly #kinds = new Map<string, AskKind>();
 
+  /** `owned` is released with it. */
   constructor(
     readonly prompt: GuidedPrompt,
     readonly size: LatentSize,
-    readonly makeBatch: BatchMaker,
+    readonly ask: (asks: readonly Ask[]) => Promise<Answer[]>,
+    readonly owned?: Disposable,
   ) {}
 
   /** The guided prediction for `input`, Float32Array [channels, height, width], at a call. */
@@ -175,17 +181,17 @@ export class GuidedRun implements Disposable {
     const { positives, against } = this.prompt.at(call.index, call.count);
     // Composed prompts pull away from the negative one, guided or not.
     const isComposed = positives.length > 1 || positives[0]!.weight !== 1;
-    const asks = this.#asks({ positives, against: isGuided || isComposed ? against : [] });
-    const predict = (batch: UNetBatch, part: readonly Ask[]) => batch.predict(input, part, call);
-    const answers = await this.#answer(asks, variant, predict);
+    const prompts = { positives, against: isGuided || isComposed ? against : [] };
+    const asks = this.#asks(prompts, { kind: this.#kind("prediction", variant), input, call });
+    const answers = await this.ask(asks);
     const predictions = answers.map(({ prediction }) => prediction);
     const parts = compose(predictions, positives), conditional = parts.at(-1)!;
     const guided = new Float32Array(input.length);
     (isGuided && parts.length > 1 ? this.prompt.guide : noGuidance)(parts, guided, call);
     if (!isGuided) return guided;
-    for (const { variant: perturbed, scale } of perturbations) {
-      const changed = { ...variant, ...perturbed };
-      const [other] = await this.#answer(asks.slice(-1), changed, predict);
+    for (const [i, { variant: perturbed, scale }] of perturbations.entries()) {
+      const kind = this.#kind(`perturbation ${i}`, { ...variant, ...perturbed });
+      const [other] = await this.ask([{ ...asks.at(-1)!, kind }]);
       away(guided, conditional, other!.prediction, scale);
     }
     const { selfAttentionScale = 0 } = this.prompt, base = Math.max(against.length - 1, 0);
@@ -198,11 +204,8 @@ export class GuidedRun implements Disposable {
         stage: call.stage,
         size: this.size,
       });
-      const [other] = await this.#answer(
-        [asks[base]!],
-        variant,
-        (batch, part) => batch.predict(blurred, part, call),
-      );
+      const kind = this.#kind("blurred", variant);
+      const [other] = await this.ask([{ ...asks[base]!, kind, input: blurred }]);
       away(guided, prediction, other!.prediction, selfAttentionScale);
     }
     return rescale > 0 ? rescaleGuidance(guided, conditional, rescale) : guided;
@@ -210,38 +213,35 @@ export class GuidedRun implements Disposable {
 
   /** Releases the tensors. */
   [Symbol.dispose](): void {
-    for (const batch of this.#batches.values()) batch[Symbol.dispose]();
+    this.owned?.[Symbol.dispose]();
+  }
+
+  #kind(purpose: string, variant: UNetVariant | undefined): AskKind {
+    const { prompt, size } = this, known = this.#kinds.get(purpose);
+    const kind = known ?? askKind({ prompt, size, variant, purpose });
+    this.#kinds.set(purpose, kind);
+    return kind;
   }
 
   /** What the U-Net is asked; the unconditional part comes first, as in diffusers. */
-  #asks({ positives, against }: Prompts): Ask[] {
+  #asks({ positives, against }: Prompts, common: Pick<Ask, "kind" | "input" | "call">): Ask[] {
     const { beside, besideNothing = beside } = this.prompt;
     return [
       ...against.map((conditioning, i) => ({
+        ...common,
+        place: `against ${i}`,
         conditioning,
         beside: i === 0 ? besideNothing : beside,
         conditional: false,
       })),
-      ...positives.map(({ conditioning }) => ({ conditioning, beside, conditional: true })),
+      ...positives.map(({ conditioning }, i) => ({
+        ...common,
+        place: `positive ${i}`,
+        conditioning,
+        beside,
+        conditional: true,
+      })),
     ];
-  }
-
-  /** Answers to all asks: those of equal length as one batch. */
-  async #answer(
-    asks: readonly Ask[],
-    variant: UNetVariant | undefined,
-    predict: (batch: UNetBatch, asks: readonly Ask[]) => Promise<Answer[]>,
-  ): Promise<Answer[]> {
-    const answers: Answer[] = new Array(asks.length);
-    for (const tokens of new Set(asks.map((ask) => ask.conditioning.tokens))) {
-      const own = asks.filter((ask) => ask.conditioning.tokens === tokens);
-      const key = `${tokens} ${own.length} ${JSON.stringify(variant)}`;
-      let batch = this.#batches.get(key);
-      if (!batch) this.#batches.set(key, batch = await this.makeBatch(own, variant));
-      const found = await predict(batch, own);
-      own.forEach((ask, i) => answers[asks.indexOf(ask)] = found[i]!);
-    }
-    return answers;
   }
 }
 

@@ -17,6 +17,7 @@ import type { Extension } from "./outpaint.ts";
 import type { FreeU } from "../models/unet_variant.ts";
 import { MOST_MERGED } from "../models/token_merging.ts";
 import type { Latents } from "./autoencoder.ts";
+import type { Seat } from "./lockstep.ts";
 import { LONG_PROMPTS, type LongPrompt } from "./prompt_windows.ts";
 import { PROMPT_SYNTAXES, type PromptSyntax } from "./prompt_syntax.ts";
 import { checkStepCache, type StepCache } from "./step_cache.ts";
@@ -139,6 +140,13 @@ export interface GenerateOptions extends SizeConditioning {
   readonly vaeTiling?: boolean;
   /** Write how the picture was made into its file. Default true. */
   readonly metadata?: boolean;
+  /** Its place among pictures that are drawn in step: see `inStep`. */
+  readonly seat?: Seat | undefined;
+  /**
+   * Draws it alone with the U-Net of a batch of so many, whose kernels may round otherwise: for the
+   * exact replay of a picture of a batch. Default: a U-Net of its own.
+   */
+  readonly asBatchOf?: number;
   /** Stops the run within a step; the promise rejects with the signal's reason. */
   readonly signal?: AbortSignal;
 }
@@ -227,6 +235,7 @@ export function checkOptions(options: GenerateOptions): void {
   }
   requireInteger("steps", options.steps ?? DEFAULTS.steps, 1);
   requireInteger("ensd", options.ensd ?? 0, 0);
+  requireInteger("asBatchOf", options.asBatchOf ?? 1, 1);
   requireInteger("clipSkip", options.clipSkip ?? DEFAULTS.clipSkip, 0);
   requireNumber("guidanceScale", options.guidanceScale ?? DEFAULTS.guidanceScale);
   requireNumber("guidanceRescale", options.guidanceRescale ?? DEFAULTS.guidanceRescale, 0, 1);

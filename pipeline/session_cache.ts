@@ -11,27 +11,35 @@ import type { Session } from "../ffi/session.ts";
  * stay mapped, but holds the memory of its activations: old ones are released.
  */
 export class SessionCache implements Disposable {
-  readonly #sessions = new Map<string, Session>();
+  readonly #sessions = new Map<string, Promise<Session>>();
 
   constructor(readonly capacity: number) {}
 
-  /** The session for `key`, built if it is not there. */
+  /** The session for `key`, built once if it is not there. */
   async get(key: string, build: () => Promise<Session>): Promise<Session> {
     let session = this.#sessions.get(key);
     this.#sessions.delete(key);
-    session ??= await build();
+    if (!session) {
+      session = build();
+      session.catch(() => this.#sessions.delete(key)); // it may be built another time
+    }
     this.#sessions.set(key, session);
     const [oldest] = this.#sessions;
     if (oldest && this.#sessions.size > this.capacity) {
       this.#sessions.delete(oldest[0]);
-      oldest[1].dispose();
+      release(oldest[1]);
     }
-    return session;
+    return await session;
   }
 
   /** Releases every session. */
   [Symbol.dispose](): void {
-    for (const session of this.#sessions.values()) session.dispose();
+    for (const session of this.#sessions.values()) release(session);
     this.#sessions.clear();
   }
+}
+
+/** Releases a session, as soon as it is built; who asked for it hears of a failure. */
+function release(session: Promise<Session>): void {
+  session.then((built) => built.dispose(), () => {});
 }

@@ -15,10 +15,12 @@ import { randomSource } from "./random_source.ts";
 import { guidedPrompt } from "./guided_prompt.ts";
 import { denoiseHires } from "./hires.ts";
 import { Autoencoder, type Latents, type LatentSize } from "./autoencoder.ts";
+import { batchSize } from "./batch_size.ts";
 import { type ExportedNetwork, exportOnnx, type ExportOptions } from "./export_onnx.ts";
 import { chooseScheduler } from "./choose_scheduler.ts";
 import { isPlainGuidance, runOnDevice } from "./device_run.ts";
 import { type Frame, interpolate } from "./interpolate.ts";
+import { generateMany, type ManyOptions } from "./generate_many.ts";
 import type { InterpolateOptions } from "./walk_options.ts";
 import { openControlNet } from "./control_nets.ts";
 import { addEmbeddings, type LearnedTokens } from "./embeddings.ts";
@@ -222,6 +224,29 @@ export class StableDiffusion implements AsyncDisposable {
   }
 
   /**
+   * Draws many pictures, several of them in one run of the U-Net where that is faster, or as many as
+   * `batch` says; yields what came of each, in order. Each is what it would be alone.
+   */
+  generateMany(
+    pictures: Iterable<GenerateOptions> | AsyncIterable<GenerateOptions>,
+    options: ManyOptions = {},
+  ): AsyncGenerator<PromiseSettledResult<Image>, void, void> {
+    return generateMany(this, pictures, options);
+  }
+
+  /** How many pictures like this one are best drawn in step: more than 1 for small models only. */
+  batchSize({ width, height }: Settings): number {
+    const { weights } = this.#parts.unet, { factor } = this.#parts.vae.config;
+    const sizes = [...weights.names()].map((name) => weights.get(name)!.shape);
+    const numbers = sizes.reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0);
+    return batchSize({
+      weights: 4 * numbers,
+      places: (width / factor) * (height / factor),
+      onProcessor: this.#isOnProcessor,
+    });
+  }
+
+  /**
    * Denoises step by step: look inside, and stop by `break` or by the signal. `lazy`: what a step
    * holds may be copied from the device when it is read, which then must be before the next step.
    *
@@ -277,7 +302,8 @@ export class StableDiffusion implements AsyncDisposable {
       adapters: this.#adapters,
     });
     const whole = { ...prompt, ...beside }, scale = settings.guidanceScale;
-    if (this.#deviceLoop && !keep && isPlainGuidance(settings)) {
+    const { seat, asBatchOf } = settings, isAlone = !seat && asBatchOf === undefined;
+    if (this.#deviceLoop && isAlone && !keep && isPlainGuidance(settings)) {
       const parts = { plan, prompt: whole, scale, size, latents, noise };
       const prepared = await networks.predictor.onDevice(parts);
       if (prepared) {
@@ -286,7 +312,7 @@ export class StableDiffusion implements AsyncDisposable {
         return;
       }
     }
-    using run = networks.predictor.prepare(whole, size, signal);
+    using run = networks.predictor.prepare(whole, size, { signal, seat, asBatchOf });
     const count = plan.stages.length;
     const predict = (input: Float32Array, stage: Stage, index: number) =>
       run.predict(input, { stage, index, count });
@@ -380,7 +406,8 @@ export class StableDiffusion implements AsyncDisposable {
     });
     const image = settings ? paintingOf(settings)?.finish(decoded) ?? decoded : decoded;
     if (settings && (settings.metadata ?? true)) {
-      Object.assign(image.text, pictureTexts(settings, await this.#facts.gather(settings)));
+      const recorded = { ...settings, ...this.#asDrawn(settings) };
+      Object.assign(image.text, pictureTexts(recorded, await this.#facts.gather(settings)));
     }
     return image;
   }
@@ -425,6 +452,19 @@ export class StableDiffusion implements AsyncDisposable {
     this.#imagePrompter[Symbol.dispose]();
     this.#adapters[Symbol.dispose]();
     await this.#refiner?.[Symbol.asyncDispose]();
+  }
+
+  /**
+   * What an exact replay of a picture of a batch needs. ONNX Runtime's kernels for a processor give
+   * each row of a batch the same bits, however many there are from two on.
+   */
+  #asDrawn({ seat }: Settings): Pick<GenerateOptions, "asBatchOf"> {
+    if (!seat || (this.#isOnProcessor && !seat.askedOne)) return {};
+    return { asBatchOf: this.#isOnProcessor ? 2 : seat.count };
+  }
+
+  get #isOnProcessor(): boolean {
+    return this.providers.every(({ via }) => via === "builtin");
   }
 
   #latentSize({ width, height }: Settings): LatentSize {

@@ -10,18 +10,34 @@ import type { ControlRun } from "./control_nets.ts";
 import type { ExtraInput } from "./extra_input.ts";
 import type { GuidedCall } from "./guide.ts";
 import type { SessionBuilder } from "./session_builder.ts";
-import type { TimeIds } from "./size_conditioning.ts";
-import { FeatureCache, type StepCache } from "./step_cache.ts";
+import type { GuidedPrompt } from "./noise_predictor.ts";
+import { FeatureCache } from "./step_cache.ts";
 import type { Conditioning } from "./text_conditioning.ts";
 import type { CutNetwork } from "./unet_networks.ts";
+import type { UNetVariant } from "../models/unet_variant.ts";
+
+/** What asks have in common, and what their picture gives the U-Net at every call. */
+export interface AskKind {
+  /** Equal where asks can be answered by one run of the U-Net. */
+  readonly key: string;
+  readonly prompt: GuidedPrompt;
+  readonly size: LatentSize;
+  readonly variant?: UNetVariant | undefined;
+}
 
 /** One thing that the U-Net is asked. */
 export interface Ask {
+  readonly kind: AskKind;
+  /** Which of its picture's asks it is; the same at every call. */
+  readonly place: string;
   readonly conditioning: Conditioning;
   /** Channels that it sees behind the latents: Float32Array [c, h, w]. */
   readonly beside?: Float32Array | undefined;
   /** False for the unconditional half, which ControlNets in guess mode leave alone. */
   readonly conditional: boolean;
+  /** The latents: Float32Array [channels, height, width]. */
+  readonly input: Float32Array;
+  readonly call: GuidedCall;
 }
 
 /** What the U-Net answers. */
@@ -34,20 +50,17 @@ export interface Answer {
 /** Sizes and sessions of a {@linkcode UNetBatch}. */
 export interface UNetBatchParts {
   readonly network: CutNetwork;
-  /** When only the shallow part of a network that has one is run. */
-  readonly stepCache?: StepCache | undefined;
   readonly controls: readonly ControlRun[];
-  readonly size: LatentSize;
   /** How many asks it answers at once. */
   readonly batch: number;
-  /** SDXL: what it is told of the picture's sizes. */
-  readonly timeIds: TimeIds;
-  /** What else it is fed, the same at every step. */
+  /** What else it is fed, as the first picture has it. */
   readonly inputs: readonly ExtraInput[];
-  readonly signal?: AbortSignal | undefined;
 }
 
-/** A batch of asks: holds the tensors that stay the same from step to step. */
+/**
+ * A batch of asks: holds the tensors that stay the same from step to step. Every ask has its row;
+ * one that is not asked any more leaves its row as it was.
+ */
 export class UNetBatch implements Disposable {
   readonly #feeds: Record<string, Tensor> = {};
   /** Those of `inputs`, which ControlNets do not take. */
@@ -55,19 +68,25 @@ export class UNetBatch implements Disposable {
   readonly #latents: Float32Array;
   readonly #sample: Float32Array;
   readonly #timestep: Float32Array;
+  /** The rows of each picture's asks. */
+  readonly #rows = new Map<GuidedPrompt, Map<string, number>>();
   readonly #asked: (Ask | undefined)[];
   readonly #cache: FeatureCache | undefined;
   /** The last one that was computed. */
   #focus: Float32Array | undefined;
 
-  /** `like` is an ask of the sizes that all will have. */
-  constructor(readonly parts: UNetBatchParts, builder: SessionBuilder, like: Ask) {
-    const { batch, size: { channels, height, width }, timeIds } = parts;
-    const { conditioning: { tokens, width: hidden, pooled }, beside } = like;
+  /** For `asks` and those that come after them in the same places. */
+  constructor(readonly parts: UNetBatchParts, builder: SessionBuilder, asks: readonly Ask[]) {
+    const [like] = asks, { batch } = parts;
+    const { kind, conditioning: { tokens, width: hidden, pooled }, beside } = like!;
+    const { prompt: { stepCache, timeIds }, size: { channels, height, width } } = kind;
     const one = channels * height * width, more = beside?.length ?? 0;
+    for (const [row, { kind: { prompt }, place }] of asks.entries()) {
+      const places = this.#rows.get(prompt) ?? new Map<string, number>();
+      this.#rows.set(prompt, places.set(place, row));
+    }
     this.#asked = new Array(batch).fill(undefined);
-    this.#cache = parts.stepCache &&
-      new FeatureCache(builder.runtime, parts.network, parts.stepCache);
+    this.#cache = stepCache && new FeatureCache(builder.runtime, parts.network, stepCache);
     this.#latents = new Float32Array(batch * one);
     this.#sample = beside ? new Float32Array(batch * (one + more)) : this.#latents;
     this.#timestep = new Float32Array(batch);
@@ -89,18 +108,24 @@ export class UNetBatch implements Disposable {
     feed("time_ids", new Float32Array(batch * length), [length]);
   }
 
-  /** The answers for `input`, Float32Array [channels, height, width], one for each of `asks`. */
-  async predict(
-    input: Float32Array,
-    asks: readonly Ask[],
-    call: GuidedCall,
-  ): Promise<Answer[]> {
-    asks.forEach((ask, i) => this.#ask(i, ask));
-    this.#fill(input, asks);
-    this.#timestep.fill(call.stage.timestep);
-    const residuals = await this.#residuals(call.index, call.count);
+  /** Whether it has the rows for `asks`, and of their pictures no other rows. */
+  isFor(asks: readonly Ask[]): boolean {
+    const counts = new Map<GuidedPrompt, number>();
+    for (const { kind: { prompt }, place } of asks) {
+      if (!this.#rows.get(prompt)?.has(place)) return false;
+      counts.set(prompt, (counts.get(prompt) ?? 0) + 1);
+    }
+    return [...counts].every(([prompt, count]) => this.#rows.get(prompt)!.size === count);
+  }
+
+  /** The answers, one for each of `asks`, which are of one kind and of one call. */
+  async predict(asks: readonly Ask[], signal?: AbortSignal): Promise<Answer[]> {
+    const rows = asks.map(({ kind: { prompt }, place }) => this.#rows.get(prompt)!.get(place)!);
+    asks.forEach((ask, i) => this.#ask(rows[i]!, ask));
+    const [{ call }] = asks as [Ask];
+    const residuals = await this.#residuals(call, signal);
     this.#endInputs(call);
-    const { latents: _, ...own } = this.#feeds, { signal, network: { session } } = this.parts;
+    const { latents: _, ...own } = this.#feeds, { network: { session } } = this.parts;
     const feeds = { ...own, ...this.#extra, ...residuals };
     const options = signal ? { signal } : {};
     try {
@@ -108,13 +133,13 @@ export class UNetBatch implements Disposable {
       using prediction = outputs.noise_prediction!, focus = outputs.focus;
       // The shallow part alone does not see the mid block.
       if (focus) this.#focus = (focus.data as Float32Array).slice();
-      const part = (data: Float32Array, i: number) => {
-        const one = data.length / asks.length;
-        return data.slice(i * one, (i + 1) * one);
+      const part = (data: Float32Array, row: number) => {
+        const one = data.length / this.parts.batch;
+        return data.slice(row * one, (row + 1) * one);
       };
-      return asks.map((_, i) => ({
-        prediction: part(prediction.data as Float32Array, i),
-        focus: this.#focus && part(this.#focus, i),
+      return rows.map((row) => ({
+        prediction: part(prediction.data as Float32Array, row),
+        focus: this.#focus && part(this.#focus, row),
       }));
     } finally {
       for (const tensor of Object.values(residuals)) tensor.dispose();
@@ -129,27 +154,35 @@ export class UNetBatch implements Disposable {
     this.#cache?.[Symbol.dispose]();
   }
 
-  /** Puts the prompt of `ask` into row `i`, unless it is there. */
+  /** Puts what `ask` says into its row, unless it is there. */
   #ask(i: number, ask: Ask): void {
-    const { hiddenStates, pooled } = ask.conditioning, before = this.#asked[i];
+    const { conditioning: { hiddenStates, pooled }, input, beside } = ask;
+    const before = this.#asked[i];
     this.#asked[i] = ask;
+    this.#timestep[i] = ask.call.stage.timestep;
+    this.#latents.set(input, i * input.length);
+    if (beside) {
+      const at = i * (input.length + beside.length);
+      this.#sample.set(input, at);
+      this.#sample.set(beside, at + input.length);
+    }
     if (before?.conditional !== ask.conditional) this.#setInputs(i, ask);
     if (before?.conditioning === ask.conditioning) return;
     this.#cache?.forget();
     this.#row("encoder_hidden_states").set(hiddenStates, i * hiddenStates.length);
-    if (!pooled) return;
-    this.#row("text_embeds").set(pooled, i * pooled.length);
+    if (pooled) this.#row("text_embeds").set(pooled, i * pooled.length);
   }
 
-  #setInputs(i: number, { conditional, conditioning }: Ask): void {
-    if (conditioning.pooled) {
-      const { timeIds } = this.parts, ids = timeIds[conditional ? "conditional" : "unconditional"];
+  #setInputs(i: number, { conditional, kind: { prompt } }: Ask): void {
+    const { timeIds, controls, inputs = [] } = prompt;
+    if (this.#feeds.time_ids) {
+      const ids = timeIds[conditional ? "conditional" : "unconditional"];
       this.#row("time_ids").set(ids, i * ids.length);
     }
-    for (const { name, data, unconditional = data, shared } of this.parts.inputs) {
-      if (shared) continue;
-      const values = this.#extra[name]!.data as Float32Array;
-      values.set(conditional ? data : unconditional, i * data.length);
+    for (const [k, control] of controls.entries()) this.parts.controls[k]!.show(i, control);
+    for (const { name, data, unconditional = data, shared } of inputs) {
+      const values = this.#extra[name]?.data as Float32Array | undefined;
+      if (!shared) values?.set(conditional ? data : unconditional, i * data.length);
     }
   }
 
@@ -166,22 +199,14 @@ export class UNetBatch implements Disposable {
     return this.#feeds[name]!.data as Float32Array;
   }
 
-  /** The same latents for every ask; behind them what stays beside them. */
-  #fill(input: Float32Array, asks: readonly Ask[]): void {
-    for (const [i, { beside }] of asks.entries()) {
-      this.#latents.set(input, i * input.length);
-      if (!beside) continue;
-      const at = i * (input.length + beside.length);
-      this.#sample.set(input, at);
-      this.#sample.set(beside, at + input.length);
-    }
-  }
-
   /** The sum of what the ControlNets add; zeros where none acts now. */
-  async #residuals(index: number, count: number): Promise<Record<string, Tensor>> {
+  async #residuals(
+    { index, count }: GuidedCall,
+    signal: AbortSignal | undefined,
+  ): Promise<Record<string, Tensor>> {
     const sums: Record<string, Tensor> = {};
-    const { latents, sample: _, ...rest } = this.#feeds, { controls, signal } = this.parts;
-    const conditional = this.#asked.map((ask) => ask!.conditional);
+    const { latents, sample: _, ...rest } = this.#feeds, { controls } = this.parts;
+    const conditional = this.#asked.map((ask) => ask?.conditional ?? true);
     for (const control of controls) {
       const acts = control.actsAt(index, count);
       // Without a first result there is nothing to add zeros to: make them of the right size.

@@ -167,7 +167,8 @@ export class Walk {
       const { from, to, share } = legAt(t, stops.length, loop);
       return share === 0 ? [stops[from]] : [stops[from], stops[to], share];
     };
-    const { signal: _, conditioning: __, noise: ___, prompt: ____, ...plain } = settings;
+    const { signal: _, conditioning: __, noise: ___, prompt: ____, seat: _____, ...plain } =
+      settings;
     const recipe = {
       ...plain,
       prompts: side(prompts),

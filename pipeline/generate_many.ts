@@ -1,0 +1,107 @@
+/**
+ * Many pictures, several of them in one run of the U-Net.
+ *
+ * @module
+ */
+
+import { Image } from "./image.ts";
+import { inStep } from "./lockstep.ts";
+import type { GenerateOptions } from "./options.ts";
+import { readPrompt } from "./prompt_syntax.ts";
+import type { Settings } from "./settings.ts";
+import type { StableDiffusion } from "./stable_diffusion.ts";
+
+/** Options of {@linkcode StableDiffusion.generateMany}. */
+export interface ManyOptions {
+  /** How many are drawn in step, where successive ones can be. Default: `sd.batchSize`. */
+  readonly batch?: number;
+}
+
+/** Options in which pictures of one batch may differ. */
+const OWN: readonly (keyof GenerateOptions)[] = [
+  ...["prompt", "negativePrompt", "promptSyntax", "longPrompt", "wildcards"] as const,
+  ...["conditioning", "clipSkip", "seed", "rng", "ensd", "noise", "latents"] as const,
+  ...["variationSeed", "variationStrength", "guidanceScale", "guidanceRescale"] as const,
+  ...["imageGuidanceScale", "image", "mask", "maskBlur", "maskedPadding"] as const,
+  ...["pasteBack", "extend", "depth", "vaeTiling", "metadata", "signal", "seat"] as const,
+];
+
+/** Numbers for what has no text: solvers, tables. */
+const identities = new WeakMap<object, number>();
+let identitiesGiven = 0;
+
+function identityOf(value: object): number {
+  let identity = identities.get(value);
+  if (identity === undefined) identities.set(value, identity = identitiesGiven++);
+  return identity;
+}
+
+/**
+ * What pictures must have in common to be drawn in step, by the name of the option, as texts: the
+ * size, the sampler and its steps, whatever changes the networks.
+ */
+export function commonOptions(settings: Settings): ReadonlyMap<string, string> {
+  const { prompt, negativePrompt = "", promptSyntax, guidanceScale, guidance } = settings;
+  const loras = [prompt, negativePrompt].flatMap((text) => readPrompt(text, promptSyntax, 1).loras);
+  const common = {
+    ...Object.fromEntries(
+      Object.entries(settings).filter(([option]) => !(OWN as readonly string[]).includes(option)),
+    ),
+    guidance: guidanceScale > 1 ? guidance ?? "cfg" : guidance === "cfg++" ? guidance : undefined,
+    prompt: loras.length === 0 ? undefined : loras,
+    // A run that begins in a picture makes a part of the steps.
+    image: (settings.image ?? settings.latents) !== undefined || undefined,
+    mask: (settings.mask ?? settings.extend) !== undefined || undefined,
+  };
+  const texts = Object.entries(common).filter(([, value]) => value !== undefined);
+  return new Map(texts.map(([option, value]) => [option, textOf(value)]));
+}
+
+/** JSON without pictures, in which pictures may differ. */
+function textOf(value: unknown): string {
+  return JSON.stringify(value, (_, part: unknown) => {
+    if (part instanceof Image) return undefined;
+    if (typeof part === "bigint") return String(part);
+    return typeof part === "function" || ArrayBuffer.isView(part) ? identityOf(part) : part;
+  });
+}
+
+/** The options that keep two pictures from being drawn in step; none where nothing does. */
+export function optionsApart(a: Settings, b: Settings): string[] {
+  const [one, other] = [commonOptions(a), commonOptions(b)];
+  const options = new Set([...one.keys(), ...other.keys()]);
+  return [...options].filter((option) => one.get(option) !== other.get(option));
+}
+
+/**
+ * Draws pictures, up to `batch` successive ones in step, and yields what came of each, in order. One
+ * that fails does not keep the others from being drawn.
+ */
+export async function* generateMany(
+  sd: StableDiffusion,
+  pictures: Iterable<GenerateOptions> | AsyncIterable<GenerateOptions>,
+  { batch }: ManyOptions = {},
+): AsyncGenerator<PromiseSettledResult<Image>, void, void> {
+  let together: Settings[] = [];
+  const drawn = async () =>
+    await inStep(together.map((settings) => (seat) => sd.generate({ ...settings, seat })));
+  for await (const options of pictures) {
+    let settings: Settings;
+    try {
+      settings = sd.settings(options);
+    } catch (reason) {
+      yield* await drawn();
+      together = [];
+      yield { status: "rejected", reason };
+      continue;
+    }
+    const [first] = together;
+    const isFull = together.length >= (batch ?? sd.batchSize(settings));
+    if (first && (isFull || optionsApart(first, settings).length > 0)) {
+      yield* await drawn();
+      together = [];
+    }
+    together.push(settings);
+  }
+  yield* await drawn();
+}

@@ -22,8 +22,8 @@ export class UNetBatches implements Disposable {
   /** Answers all asks; what one run can answer, in one. */
   async answer(asks: readonly Ask[], signal?: AbortSignal): Promise<Answer[]> {
     const groups = Map.groupBy(asks.keys(), (i) => runKey(asks[i]!)), answers: Answer[] = [];
-    for (const [key, places] of groups) {
-      const own = places.map((i) => asks[i]!), batch = await this.#batch(key, own);
+    for (const places of groups.values()) {
+      const own = places.map((i) => asks[i]!), batch = await this.#batch(own);
       const found = await batch.predict(own, signal);
       places.forEach((place, i) => answers[place] = found[i]!);
     }
@@ -35,8 +35,8 @@ export class UNetBatches implements Disposable {
     for (const batch of [...this.#batches.values()].flat()) batch[Symbol.dispose]();
   }
 
-  async #batch(key: string, asks: readonly Ask[]): Promise<UNetBatch> {
-    const kept = this.#batches.get(key) ?? [];
+  async #batch(asks: readonly Ask[]): Promise<UNetBatch> {
+    const key = batchKey(asks[0]!), kept = this.#batches.get(key) ?? [];
     const known = kept.find((batch) => batch.isFor(asks));
     if (known && !known.parts.network.session.disposed) return known;
     const batch = await this.open(asks, this.rows(asks.length));
@@ -46,12 +46,17 @@ export class UNetBatches implements Disposable {
   }
 }
 
+/** Equal for asks that one batch has rows for. */
+function batchKey({ kind, conditioning: { tokens }, beside }: Ask): string {
+  return `${kind.key} ${tokens} ${beside?.length ?? 0}`;
+}
+
 /** Equal for asks that one run of the U-Net can answer. */
-function runKey({ kind, conditioning: { tokens }, beside, call: { index, count } }: Ask): string {
-  const { controls, stepCache, inputs = [] } = kind.prompt;
+function runKey(ask: Ask): string {
+  const { kind: { prompt: { controls, stepCache, inputs = [] } }, call: { index, count } } = ask;
   // What begins, ends, or is cached by the number of the call.
   const isTimed = controls.length > 0 || stepCache || inputs.some(({ end = 1 }) => end < 1);
-  return `${kind.key} ${tokens} ${beside?.length ?? 0}${isTimed ? ` ${count} ${index}` : ""}`;
+  return isTimed ? `${batchKey(ask)} ${index} ${count}` : batchKey(ask);
 }
 
 /** What the U-Net is asked of. */

@@ -31,9 +31,17 @@ export async function main(args: readonly string[]): Promise<number> {
     const code = exitCodeOf(error);
     // Whoever closed a pipe knows it.
     if (code !== READER_GONE) {
-      console.error(lineOf(error, { stack: args.includes("--verbose") || args.includes("-v") }));
+      tell(lineOf(error, { stack: args.includes("--verbose") || args.includes("-v") }));
     }
     return code;
+  }
+}
+
+function tell(line: string): void {
+  try {
+    console.error(line);
+  } catch {
+    // Standard error takes nothing more: the exit code has to do.
   }
 }
 

@@ -25,13 +25,13 @@ export interface Progress {
 /** Nothing is shown. */
 export const silent: Progress = { stage() {}, step() {}, picture() {}, line() {}, end() {} };
 
-/** Writes to standard error, whatever is at the other end; a closed pipe is not our failure. */
+/** Writes to standard error. That nobody can hear of the work any more is no reason to stop it. */
 function write(text: string): void {
   try {
     const bytes = new TextEncoder().encode(text);
     for (let at = 0; at < bytes.length;) at += Deno.stderr.writeSync(bytes.subarray(at));
-  } catch (error) {
-    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+  } catch {
+    // A closed pipe, or a log on a full disk: there is nowhere left to say so.
   }
 }
 

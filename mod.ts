@@ -144,6 +144,14 @@ export {
 export { ModelFormatError } from "./weights/model_format_error.ts";
 export type { DeviceSpeed } from "./pipeline/device_speed.ts";
 export {
+  type Benchmark,
+  benchmark,
+  type BenchmarkCase,
+  type BenchmarkOptions,
+  type BenchmarkResult,
+  type Times,
+} from "./pipeline/benchmark.ts";
+export {
   libraryCandidates,
   libraryFailure,
   type LibraryReport,

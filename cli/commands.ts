@@ -63,6 +63,11 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
     load: async () => (await import("./export.ts")).exportModel,
     page: async () => (await import("./export.ts")).EXPORT_PAGE,
   },
+  bench: {
+    about: "measure what a picture costs on this machine",
+    load: async () => (await import("./bench.ts")).bench,
+    page: async () => (await import("./bench.ts")).BENCH_PAGE,
+  },
   doctor: {
     about: "say what works on this machine, what does not, and why",
     load: async () => (await import("./doctor.ts")).doctor,

@@ -12,7 +12,7 @@ export const SPEED_FLAGS = {
   "cache-interval": {
     kind: "integer",
     range: [1, 1000],
-    help: "run the U-Net's deep part at every N-th call only; 3 halves the time (1)",
+    help: "run the U-Net's deep part at every N-th call only; 5 halves the time (1)",
   },
   "cache-depth": {
     kind: "integer",
@@ -46,7 +46,7 @@ function stepCacheOf(flags: SpeedFlags): GenerateOptions["stepCache"] {
   const { "cache-interval": interval, "cache-depth": depth, "cache-start": start } = flags;
   if (interval === undefined) {
     if (depth === undefined && start === undefined) return undefined;
-    throw new UsageError("The step cache needs its interval: add --cache-interval N, such as 3.");
+    throw new UsageError("The step cache needs its interval: add --cache-interval N, such as 5.");
   }
   return {
     interval: Number(interval),

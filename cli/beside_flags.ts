@@ -31,7 +31,17 @@ export const BESIDE_NETWORK_FLAGS = {
     value: "DIR",
     help: "of the IP-Adapters (image_encoder beside)",
   },
-  "t2i-adapter": { kind: "list", value: "DIR", help: "T2I-Adapter; may repeat" },
+  clip: {
+    kind: "text",
+    value: "DIR",
+    help: "CLIP model that guidance asks, such as clip-vit-large-patch14 (image_encoder beside)",
+  },
+  "clip-vae": {
+    kind: "text",
+    value: "PATH",
+    help: "autoencoder that it decodes with; TAESD takes a small part of the time (the model's)",
+  },
+  "t2i-adapter": { kind: "list", value: "PATH", help: "T2I-Adapter, folder or file; may repeat" },
 } as const satisfies FlagTable;
 
 /** Flags that say what the networks are shown, one for each network, in their order. */
@@ -62,6 +72,8 @@ export function besideNetworks(flags: Flags): Partial<OpenOptions> {
     ...(flags.controlnet && { controlNets: flags.controlnet }),
     ...(flags["ip-adapter"] &&
       { ipAdapters: flags["ip-adapter"].map((path) => ({ path, ...encoder })) }),
+    ...(flags.clip !== undefined && { clip: flags.clip }),
+    ...(flags["clip-vae"] !== undefined && { clipVae: flags["clip-vae"] }),
     ...(flags["t2i-adapter"] && { t2iAdapters: flags["t2i-adapter"] }),
   };
 }
@@ -94,7 +106,7 @@ export async function besidePictures(flags: Flags): Promise<Partial<GenerateOpti
   };
 }
 
-type ListFlag = Exclude<keyof Flags, "control-guess" | "image-encoder">;
+type ListFlag = Exclude<keyof Flags, "control-guess" | "image-encoder" | "clip" | "clip-vae">;
 
 /** One picture with its numbers for each network of a kind. */
 async function listOf<K extends string, T>(

@@ -140,16 +140,11 @@ async function recordOf(path: string): Promise<Metadata> {
 }
 
 /** How the model of a replayed picture was opened. */
-function openedAs(
-  { variant, config, vae, refiner, loraMode }: Partial<PictureFacts["model"]>,
-): OpenOptions {
-  return {
-    ...(variant !== undefined && { variant }),
-    ...(config !== undefined && { config }),
-    ...(vae !== undefined && { vae }),
-    ...(loraMode !== undefined && { loraMode }),
-    ...(refiner !== undefined && { refiner }),
-  };
+export function openedAs(model: Partial<PictureFacts["model"]> = {}): OpenOptions {
+  // By name: a record comes from a file, which might say anything.
+  const known = ["variant", "config", "vae", "refiner", "loraMode", "clip", "clipVae"] as const;
+  const said = known.filter((option) => model[option] !== undefined);
+  return Object.fromEntries(said.map((option) => [option, model[option]]));
 }
 
 /** What one line asks for; reading it may fail. */

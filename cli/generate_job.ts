@@ -58,7 +58,7 @@ async function picturesFor(own: LineFlags, flags: GenerateFlags, common: Common)
   if (own.image === "-" || own.mask === "-") {
     throw new UsageError('A line\'s pictures are files; got "-".');
   }
-  const pictures = ["image", "mask", "depth", ...Object.keys(BESIDE_PICTURE_FLAGS)];
+  const pictures = ["image", "mask", "depth", "like", ...Object.keys(BESIDE_PICTURE_FLAGS)];
   const named = pictures.some((name) => name in own);
   return named ? await picturesOf(flags) : common.pictures;
 }

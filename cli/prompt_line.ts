@@ -30,6 +30,8 @@ const RUN_FLAGS = [
     "ip-adapter",
     "image-encoder",
     "t2i-adapter",
+    "clip",
+    "clip-vae",
   ] as const,
   ...["json", "quiet", "verbose", "help"] as const,
 ];

@@ -16,13 +16,14 @@ import { BESIDE_NETWORK_FLAGS, BESIDE_PICTURE_FLAGS } from "./beside_flags.ts";
 import { type FlagTable, parseFlags, UsageError } from "./flags.ts";
 import { GENERATE_FLAGS, openOptionsOf, picturesOf } from "./generate_flags.ts";
 import { PROVIDER_FLAGS } from "./provider_flags.ts";
+import { openedAs } from "./generate.ts";
 import { withInterrupt } from "./interrupt.ts";
 import { helpText, type Page } from "./page.ts";
 import { progressTo } from "./progress.ts";
 import { print } from "./standard_output.ts";
 
 const { model, config, variant, vae, refiner, offline, lora, embedding } = GENERATE_FLAGS;
-const { image, mask, depth, wildcards, quiet, verbose, help } = GENERATE_FLAGS;
+const { image, mask, depth, like, wildcards, quiet, verbose, help } = GENERATE_FLAGS;
 
 const VERIFY_FLAGS = {
   model,
@@ -40,6 +41,7 @@ const VERIFY_FLAGS = {
   image,
   mask,
   depth,
+  like,
   wildcards,
   ...PROVIDER_FLAGS,
   tolerance: { kind: "integer", range: [0, 255], help: "difference that a channel may have (0)" },
@@ -73,13 +75,9 @@ export async function verify(args: readonly string[]): Promise<number> {
   if (!found) throw new Error(`Cannot verify ${file}: it does not say how it was made.`);
   const progress = progressTo({ quiet: flags.quiet ?? false });
   return await withInterrupt(async (signal) => {
-    const { path, variant, config, vae, refiner, loraMode } = found.record?.model ?? {};
-    await using sd = await StableDiffusion.open(flags.model ?? path, {
-      ...(variant !== undefined && { variant }),
-      ...(config !== undefined && { config }),
-      ...(vae !== undefined && { vae }),
-      ...(loraMode !== undefined && { loraMode }),
-      ...(refiner !== undefined && { refiner }),
+    const { model } = found.record ?? {};
+    await using sd = await StableDiffusion.open(flags.model ?? model?.path, {
+      ...openedAs(model),
       ...openOptionsOf(flags),
     });
     const pictures = await picturesOf(flags);

@@ -18,13 +18,18 @@ import { toSequence } from "./transformer.ts";
 export interface ClipVisionOptions extends ModelOptions {
   /** Also the state before the last layer, which IP-Adapter Plus takes. Default false. */
   readonly penultimate?: boolean;
+  /** Also the states after these layers, counted from 1: the outputs `state_N`. Default: none. */
+  readonly states?: readonly number[];
 }
+
+/** Name of the output with the states after layer `n`. */
+export const clipState = (n: number): string => `state_${n}`;
 
 /**
  * CLIP's image encoder (transformers CLIPVisionModelWithProjection; arXiv:2103.00020). Input:
  * `pixel_values` [B, 3, side, side], normalized by CLIP's mean and deviation. Outputs:
- * `image_embeds` [B, P] in the space shared with texts, and where asked `penultimate`
- * [B, 1 + patches, D]. Throws ModelFormatError when the weights do not fit the config.
+ * `image_embeds` [B, P] in the space shared with texts, and where asked `penultimate` and the states
+ * of layers, [B, 1 + patches, D]. Throws ModelFormatError when the weights do not fit the config.
  */
 export function clipVisionModel(
   config: ClipVisionConfig,
@@ -53,6 +58,9 @@ export function clipVisionModel(
     outputs: {
       image_embeds: cast(embeds, "float32"),
       ...(options.penultimate ? { penultimate: cast(states.at(-2)!, "float32") } : {}),
+      ...Object.fromEntries(
+        (options.states ?? []).map((n) => [clipState(n), cast(states[n]!, "float32")]),
+      ),
     },
     parameters: w.parameters,
     unexpected: w.unexpected((name) => /^(text_|logit_scale)/.test(name)),

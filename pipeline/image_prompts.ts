@@ -7,6 +7,7 @@
 import { dirname, join } from "node:path";
 import { Tensor } from "../ffi/tensor.ts";
 import { type ClipVisionConfig, clipVisionConfig } from "../models/clip_config.ts";
+import { CLIP_DEVIATION, CLIP_MEAN } from "../models/clip_likeness.ts";
 import { clipVisionModel } from "../models/clip_vision.ts";
 import { ipAdapterProjection } from "../models/ip_adapter.ts";
 import { type IpAdapterConfig, ipAdapterConfig } from "../models/ip_adapter_config.ts";
@@ -69,10 +70,6 @@ export async function openIpAdapter(
     { path: imageEncoder },
   );
 }
-
-/** Mean and deviation of CLIP's training pictures, red, green and blue (arXiv:2103.00020). */
-const MEAN = [0.48145466, 0.4578275, 0.40821073] as const;
-const DEVIATION = [0.26862954, 0.26130258, 0.27577711] as const;
 
 /** What a picture becomes for the U-Net, with and without it. */
 interface Tokens {
@@ -154,7 +151,7 @@ export class ImagePrompter implements Disposable {
 }
 
 /** The middle square of a picture as CLIP takes it: Float32Array [3, side, side], normalized. */
-function clipPixels(image: Image, side: number): Float32Array {
+export function clipPixels(image: Image, side: number): Float32Array {
   const rgb = image.withoutAlpha(), { width, height } = rgb, short = Math.min(width, height);
   const [w, h] = [width, height].map((size) =>
     size === short ? side : Math.trunc(side * size / short)
@@ -164,7 +161,7 @@ function clipPixels(image: Image, side: number): Float32Array {
   const out = new Float32Array(3 * side * side);
   for (let c = 0, at = 0; c < 3; c++) {
     for (let i = c; i < square.data.length; i += 3) {
-      out[at++] = (square.data[i]! / 255 - MEAN[c]!) / DEVIATION[c]!;
+      out[at++] = (square.data[i]! / 255 - CLIP_MEAN[c]!) / CLIP_DEVIATION[c]!;
     }
   }
   return out;

@@ -31,6 +31,9 @@ export interface PictureFacts {
     readonly config?: string;
     /** The autoencoder that stood in for the model's own. */
     readonly vae?: string;
+    /** What guidance by CLIP saw pictures with. */
+    readonly clip?: string;
+    readonly clipVae?: string;
     /** Where it is not the default: sums in another order may round otherwise. */
     readonly loraMode?: LoraMode;
     /** The model that draws the end of the run. */

@@ -22,6 +22,8 @@ const MEMBERS: Readonly<Record<string, Check>> = {
     variant: isAbsentOr(isText),
     config: isAbsentOr(isText),
     vae: isAbsentOr(isText),
+    clip: isAbsentOr(isText),
+    clipVae: isAbsentOr(isText),
     loraMode: isAbsentOr((value) => (LORA_MODES as readonly unknown[]).includes(value)),
     refiner: isAbsentOr(isText),
     weights: isAbsentOr(isListOf(has({ file: isText, sha256: isText }))),

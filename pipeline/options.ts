@@ -103,6 +103,17 @@ export interface GenerateOptions extends SizeConditioning {
   readonly skipLayerScale?: number;
   /** Transformers that are left out. Default `mid_block`. */
   readonly skippedLayers?: readonly string[];
+  /**
+   * CLIP guidance: by which share of the noise's size each prediction moves to where CLIP finds the
+   * picture more like a text; 0.1 is much. Default 0.
+   */
+  readonly clipGuidance?: number;
+  /** The text. Default: the prompt. */
+  readonly clipPrompt?: string;
+  /** A picture to be like, as CLIP's image encoder sees it, layer by layer; of any size. */
+  readonly like?: Image;
+  /** By which share of the noise's size each prediction moves there. Default 0.1. */
+  readonly likeScale?: number;
   /** LoRAs of this picture, beside those of the model as it was opened and of the prompt. */
   readonly loras?: readonly Lora[];
   /**
@@ -256,6 +267,14 @@ export function checkOptions(options: GenerateOptions): void {
   requireNumber("perturbedAttentionScale", options.perturbedAttentionScale ?? 0);
   requireNumber("selfAttentionScale", options.selfAttentionScale ?? 0);
   requireNumber("skipLayerScale", options.skipLayerScale ?? 0);
+  requireNumber("clipGuidance", options.clipGuidance ?? 0);
+  requireNumber("likeScale", options.likeScale ?? 0);
+  if (options.clipPrompt !== undefined && !options.clipGuidance) {
+    throw new OptionError("clipPrompt", "Cannot generate: clipPrompt needs clipGuidance.");
+  }
+  if (options.likeScale !== undefined && !options.like) {
+    throw new OptionError("likeScale", "Cannot generate: likeScale needs the picture to be like.");
+  }
   for (const { weight = 1 } of options.loras ?? []) requireNumber("loras", weight);
   requireNumber("tokenMerging", options.tokenMerging ?? 0, 0, MOST_MERGED);
   if (options.stepCache) checkStepCache(options.stepCache);

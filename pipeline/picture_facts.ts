@@ -12,6 +12,7 @@ import type { Lora } from "./lora.ts";
 import { fileSha256 } from "./metadata_hash.ts";
 import type { PictureFacts, WeightFile } from "./metadata_record.ts";
 import type { ModelParts } from "./model_parts.ts";
+import { isPulled } from "./picture_pulls.ts";
 import type { LoraMode } from "./prompt_loras.ts";
 import type { SessionBuilder } from "./session_builder.ts";
 import type { Settings } from "./settings.ts";
@@ -27,6 +28,8 @@ export interface OpenedWith {
   readonly refiner?: string | undefined;
   readonly loras?: readonly Lora[];
   readonly loraMode?: LoraMode;
+  readonly clip?: string;
+  readonly clipVae?: string;
   readonly embeddings?: readonly string[];
   readonly controlNets?: readonly string[];
   readonly hashWeights?: boolean;
@@ -47,13 +50,16 @@ export class FactsGatherer {
   /** The facts of a picture with these settings. */
   async gather(chosen: Settings): Promise<PictureFacts> {
     const { name, settings } = chooseScheduler(this.parts.schedulerConfig, chosen);
-    const { variant, config, vae, refiner, loraMode = "merged" } = this.opened;
+    const { variant, config, vae, refiner, clip, clipVae, loraMode = "merged" } = this.opened;
+    const pulled = isPulled(chosen);
     return {
       model: {
         path: this.parts.path,
         ...(variant !== undefined && { variant }),
         ...(config !== undefined && { config }),
         ...(vae !== undefined && { vae }),
+        ...(pulled && clip !== undefined && { clip }),
+        ...(pulled && clipVae !== undefined && { clipVae }),
         ...(loraMode !== "merged" && { loraMode }),
         ...(refiner !== undefined && { refiner }),
         weights: await (this.#weights ??= this.#hashWeights()),

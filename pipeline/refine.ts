@@ -44,6 +44,10 @@ function refinement(settings: Settings, share: number, latents: Latents): Genera
   const { controls: _c, imagePrompts: _i, adapters: _a, refinerStart: _r, ...common } = settings;
   const {
     loras: _l,
+    clipGuidance: _g,
+    clipPrompt: _t,
+    like: _k,
+    likeScale: _f,
     image: _p,
     noise: _n,
     strength: _s,

@@ -73,7 +73,7 @@ export function settingsFor(parts: ModelParts, beside: Beside, options: Generate
   checkPictures(options, beside);
   cutDepth(options.stepCache, parts.unet.config);
   checkSizes(options, parts, parts.index.isRefiner || beside.refiner);
-  checkRefinement(options, beside.refiner);
+  checkRefinement({ ...options, ...canvas }, beside.refiner);
   checkRefiner(options, parts);
   return settings;
 }

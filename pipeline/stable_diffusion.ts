@@ -32,6 +32,7 @@ import type { Image } from "./image.ts";
 import { pictureTexts } from "./metadata_record.ts";
 import { FactsGatherer } from "./picture_facts.ts";
 import type { ModelParts } from "./model_parts.ts";
+import { isPulled, PicturePulls } from "./picture_pulls.ts";
 import { asOption, DEFAULTS, type GenerateOptions, OptionError } from "./options.ts";
 import { type LoraMode, LoraSwitch, PromptedNetworks } from "./prompt_loras.ts";
 import { readPrompt, sectionsOf } from "./prompt_syntax.ts";
@@ -71,8 +72,12 @@ export interface OpenOptions extends OpenModelOptions {
   readonly controlNets?: readonly string[];
   /** IP-Adapters with their image encoders. */
   readonly ipAdapters?: readonly IpAdapter[];
-  /** T2I-Adapters: folders. */
+  /** T2I-Adapters: folders or single files. */
   readonly t2iAdapters?: readonly string[];
+  /** Folder of a CLIP model for guidance by it. Default: what stands beside the model. */
+  readonly clip?: string;
+  /** The autoencoder that it decodes with: TAESD costs a small part of the model's own; as `vae`. */
+  readonly clipVae?: string;
   /** Put the SHA-256 of large weight files into pictures, too: a second for a gigabyte, once. */
   readonly hashWeights?: boolean;
   /** Told how many bytes of the weight files are hashed. */
@@ -115,6 +120,7 @@ export class StableDiffusion implements AsyncDisposable {
   readonly #previewer: Autoencoder;
   readonly #imagePrompter: ImagePrompter;
   readonly #adapters: T2iAdapters;
+  readonly #pulls: PicturePulls;
   readonly #facts: FactsGatherer;
   readonly #refiner: StableDiffusion | undefined;
   /** Execution providers in order of preference. */
@@ -128,6 +134,7 @@ export class StableDiffusion implements AsyncDisposable {
     pictures: {
       readonly ipAdapters: readonly IpAdapterParts[];
       readonly t2iAdapters: readonly Network<T2iAdapterConfig>[];
+      readonly clipVae: Pick<ModelParts, "vae">;
     },
     builder: SessionBuilder,
     options: OpenOptions,
@@ -155,6 +162,12 @@ export class StableDiffusion implements AsyncDisposable {
     this.#previewer = new Autoencoder(preview, builder);
     this.#imagePrompter = new ImagePrompter(pictures.ipAdapters, builder);
     this.#adapters = new T2iAdapters(pictures.t2iAdapters, builder);
+    this.#pulls = new PicturePulls({
+      parts,
+      vae: pictures.clipVae.vae,
+      builder,
+      clip: options.clip,
+    });
     this.providers = builder.options.providers;
     this.#deviceLoop = options.deviceLoop ?? this.providers[0]?.via === "cuda";
     this.#facts = new FactsGatherer(parts, builder, options);
@@ -180,6 +193,7 @@ export class StableDiffusion implements AsyncDisposable {
         (options.ipAdapters ?? []).map((adapter) => openIpAdapter(adapter, crossDim)),
       ),
       t2iAdapters: await Promise.all((options.t2iAdapters ?? []).map(openT2iAdapter)),
+      clipVae: await openPreview(parts, { ...options, previewVae: options.clipVae }),
     };
     const builder = builderOf(options);
     return new StableDiffusion(
@@ -203,7 +217,7 @@ export class StableDiffusion implements AsyncDisposable {
     learned: readonly LearnedTokens[] = parts.textEncoders.map(() => NOTHING_LEARNED),
     options: Pick<OpenOptions, "providers" | "library" | "threads" | "onWarning"> = {},
   ): StableDiffusion {
-    const pictures = { ipAdapters: [], t2iAdapters: [] };
+    const pictures = { ipAdapters: [], t2iAdapters: [], clipVae: parts };
     return new StableDiffusion(
       parts,
       parts,
@@ -303,7 +317,8 @@ export class StableDiffusion implements AsyncDisposable {
     });
     const whole = { ...prompt, ...beside }, scale = settings.guidanceScale;
     const { seat, asBatchOf } = settings, isAlone = !seat && asBatchOf === undefined;
-    if (this.#deviceLoop && isAlone && !keep && isPlainGuidance(settings)) {
+    const isPlain = isPlainGuidance(settings) && !isPulled(settings);
+    if (this.#deviceLoop && isAlone && !keep && isPlain) {
       const parts = { plan, prompt: whole, scale, size, latents, noise };
       const prepared = await networks.predictor.onDevice(parts);
       if (prepared) {
@@ -314,8 +329,12 @@ export class StableDiffusion implements AsyncDisposable {
     }
     using run = networks.predictor.prepare(whole, size, { signal, seat, asBatchOf });
     const count = plan.stages.length;
-    const predict = (input: Float32Array, stage: Stage, index: number) =>
-      run.predict(input, { stage, index, count });
+    using pull = await this.#pulls.of(settings, size);
+    const predict = async (input: Float32Array, stage: Stage, index: number) => {
+      const prediction = await run.predict(input, { stage, index, count });
+      await pull?.apply(input, prediction, stage);
+      return prediction;
+    };
     for await (const step of denoise(plan, latents, predict, noise, signal ? { signal } : {})) {
       keep?.(latents, step.index);
       yield {
@@ -452,6 +471,7 @@ export class StableDiffusion implements AsyncDisposable {
     this.#imagePrompter[Symbol.dispose]();
     this.#adapters[Symbol.dispose]();
     await this.#refiner?.[Symbol.asyncDispose]();
+    this.#pulls[Symbol.dispose]();
   }
 
   /**

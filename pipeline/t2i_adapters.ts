@@ -7,8 +7,9 @@
 import { join } from "node:path";
 import { Tensor } from "../ffi/tensor.ts";
 import { t2iAdapter, type T2iAdapterConfig, t2iAdapterConfig } from "../models/t2i_adapter.ts";
+import { t2iAdapterOfFile } from "../models/t2i_adapter_file.ts";
 import { ModelFormatError } from "../weights/model_format_error.ts";
-import { openComponent } from "../weights/open_weights.ts";
+import { openComponent, openWeights } from "../weights/open_weights.ts";
 import type { ExtraInput } from "./extra_input.ts";
 import type { Image } from "./image.ts";
 import type { Network } from "./model_parts.ts";
@@ -27,11 +28,21 @@ export interface AdapterPicture {
   readonly end?: number;
 }
 
-/** Opens a T2I-Adapter's diffusers folder. @throws {ModelFormatError} */
+/** Opens a T2I-Adapter: a diffusers folder, or a single file. @throws {ModelFormatError} */
 export async function openT2iAdapter(folder: string): Promise<Network<T2iAdapterConfig>> {
+  if (await isFile(folder)) return t2iAdapterOfFile(await openWeights(folder));
   const path = join(folder, "config.json");
   const config = t2iAdapterConfig(await readJsonObject(path), path);
   return { config, weights: await openComponent(folder) };
+}
+
+async function isFile(path: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(path)).isFile;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false; // the folder's error says more
+    throw error;
+  }
 }
 
 /** The T2I-Adapters of a model at work. */

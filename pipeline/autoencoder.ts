@@ -9,6 +9,7 @@ import { decoderGraph, encoderGraph } from "../models/autoencoder_graphs.ts";
 import { latentsFromMoments } from "../models/vae_latents.ts";
 import { Image } from "./image.ts";
 import type { ModelParts } from "./model_parts.ts";
+import { openOnnxDecoder, openOnnxEncoder } from "./onnx_vae.ts";
 import { requireNumbers } from "./not_a_number.ts";
 import type { SessionBuilder } from "./session_builder.ts";
 import { SessionCache } from "./session_cache.ts";
@@ -79,10 +80,13 @@ export class Autoencoder implements Disposable {
     { data, channels, height, width }: Latents,
     signal: AbortSignal | undefined,
   ): Promise<Float32Array> {
-    const { config, weights } = this.parts.vae;
+    const { config, weights, onnx } = this.parts.vae;
     const session = await this.#decoders.get(
-      `${height} ${width}`,
-      () => this.builder.build(decoderGraph(config, weights, { batch: 1, height, width })),
+      onnx ? "" : `${height} ${width}`,
+      () =>
+        onnx
+          ? openOnnxDecoder(this.builder, onnx.decoder!, config)
+          : this.builder.build(decoderGraph(config, weights, { batch: 1, height, width })),
     );
     using input = Tensor.from(this.builder.runtime, "float32", data, [1, channels, height, width]);
     const outputs = await session.run({ latents: input }, signal ? { signal } : {});
@@ -122,11 +126,14 @@ export class Autoencoder implements Disposable {
     size: LatentSize,
     signal: AbortSignal | undefined,
   ): Promise<{ mean: Float32Array; logvar: Float32Array | undefined }> {
-    const { config, weights } = this.parts.vae;
+    const { config, weights, onnx } = this.parts.vae;
     const { height, width } = size, shape = { batch: 1, height, width };
     const session = await this.#encoders.get(
-      `${height} ${width}`,
-      () => this.builder.build(encoderGraph(config, weights, shape)),
+      onnx ? "" : `${height} ${width}`,
+      () =>
+        onnx
+          ? openOnnxEncoder(this.builder, onnx.encoder!)
+          : this.builder.build(encoderGraph(config, weights, shape)),
     );
     using input = Tensor.from(this.builder.runtime, "float32", pixels, [
       1,

@@ -19,6 +19,7 @@ import { openComponent, openWeights } from "../weights/open_weights.ts";
 import type { Image } from "./image.ts";
 import type { Network } from "./model_parts.ts";
 import { readJsonObject } from "./pipeline_index.ts";
+import type { NetworkSession } from "./network_session.ts";
 import type { SessionBuilder } from "./session_builder.ts";
 
 /** What one ControlNet is shown, and when it acts. */
@@ -69,7 +70,7 @@ export class ControlRun implements Disposable {
   #shown: { readonly image: Image; readonly pixels: Float32Array } | undefined;
 
   constructor(
-    readonly session: Session,
+    readonly session: NetworkSession,
     builder: SessionBuilder,
     readonly control: Control,
     readonly size: { readonly batch: number; readonly width: number; readonly height: number },

@@ -35,12 +35,24 @@ export function neededFiles(
   for (const folder of TEXTS) {
     needed.push(...inFolder(files, folder).filter(({ path }) => /\.(json|txt)$/.test(path)));
   }
+  const unet = inFolder(files, "unet");
+  if (weightsOf(unet, options.variant).length === 0 && unet.some(isOnnx)) {
+    return [...needed, ...ONNX_NETWORKS.flatMap((name) => onnxFilesOf(inFolder(files, name)))];
+  }
   for (const folder of NETWORKS) {
     const own = inFolder(files, folder);
     needed.push(...own.filter(({ path }) => nameOf(path) === "config.json"));
     needed.push(...weightsOf(own, options.variant));
   }
   return needed;
+}
+
+/** Folders of networks that are ONNX files. */
+const ONNX_NETWORKS = ["unet", "vae_decoder", "vae_encoder", "text_encoder", "text_encoder_2"];
+
+/** All that belongs to an ONNX file: its weights may lie beside it under any name. */
+function onnxFilesOf(own: readonly RepositoryFile[]): RepositoryFile[] {
+  return own.filter(({ path }) => !/\.(safetensors|bin|msgpack|h5|xml|md)$/.test(path));
 }
 
 /** The files of a repository that is one network: its configuration and one set of weights. */
@@ -72,6 +84,8 @@ function weightsOf(own: readonly RepositoryFile[], variant: string | undefined):
 function inFolder(files: readonly RepositoryFile[], folder: string): RepositoryFile[] {
   return files.filter(({ path }) => path.startsWith(`${folder}/`) && path.split("/").length === 2);
 }
+
+const isOnnx = ({ path }: RepositoryFile) => nameOf(path) === "model.onnx";
 
 function nameOf(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);

@@ -13,6 +13,7 @@ import { ModelFormatError } from "../weights/model_format_error.ts";
 import { openWeights } from "../weights/open_weights.ts";
 import { toFloat32 } from "../weights/read.ts";
 import { type StoredTensor, tensorInMemory, type TensorSource } from "../weights/stored_tensor.ts";
+import { requireWeights } from "./onnx_folder.ts";
 import type { ModelParts, Network } from "./model_parts.ts";
 
 /** A LoRA file and how strongly it acts. */
@@ -64,6 +65,7 @@ export interface PlacedLora {
  * @throws {ModelFormatError} where one has none: see {@linkcode mergeLoras}.
  */
 export async function placeLora(parts: ModelParts, path: string): Promise<PlacedLora> {
+  requireWeights(parts, "merge LoRAs into");
   const { layers, unused } = await readLoraFile(await openWeights(path));
   const unmatched: string[] = [...unused];
   const place = (network: LoraNetwork, { weights }: Network<unknown>): LoraLayers => {

@@ -6,7 +6,6 @@
  */
 
 import type { Runtime } from "../ffi/runtime.ts";
-import type { Session } from "../ffi/session.ts";
 import { Tensor } from "../ffi/tensor.ts";
 import { isLoraInput, loraDown, LoraInputs, loraUp } from "../models/lora_inputs.ts";
 import type { GraphModel, ModelOptions } from "../models/graph_model.ts";
@@ -16,6 +15,7 @@ import type { TensorSource } from "../weights/stored_tensor.ts";
 import type { ExtraInput } from "./extra_input.ts";
 import { type Lora, type LoraLayers, placeLora } from "./lora.ts";
 import type { ModelParts } from "./model_parts.ts";
+import type { NetworkSession } from "./network_session.ts";
 
 /** Files whose matrices stay in memory. */
 const REMEMBERED = 8;
@@ -157,7 +157,7 @@ export function withLoraInputs(
  * What of a network's LoRAs a session takes: a graph of fewer layers (clip skip, skipped layers)
  * has fewer inputs.
  */
-export function lorasTaken(inputs: readonly ExtraInput[], session: Session): ExtraInput[] {
+export function lorasTaken(inputs: readonly ExtraInput[], session: NetworkSession): ExtraInput[] {
   const names = new Set(session.inputs.map(({ name }) => name));
   return inputs.filter(({ name }) => names.has(name) || !isLoraInput(name));
 }
@@ -166,7 +166,7 @@ export function lorasTaken(inputs: readonly ExtraInput[], session: Session): Ext
 export function loraTensors(
   runtime: Runtime,
   loras: NetworkLoras | undefined,
-  session: Session,
+  session: NetworkSession,
 ): { readonly tensors: Record<string, Tensor> } & Disposable {
   const tensors = Object.fromEntries(
     lorasTaken(loras?.inputs ?? [], session).map(({ name, shape, data }) => [

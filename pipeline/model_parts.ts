@@ -11,6 +11,7 @@ import { type ClipTextConfig, clipTextConfig } from "../models/clip_config.ts";
 import { type UNetConfig, unetConfig } from "../models/unet_config.ts";
 import { openComponent } from "../weights/open_weights.ts";
 import type { TensorSource } from "../weights/stored_tensor.ts";
+import { isOnnxFolder, openOnnxFolder } from "./onnx_folder.ts";
 import { autoencoderConfig } from "./open_vae.ts";
 import { type PipelineIndex, readJsonObject, readPipelineIndex } from "./pipeline_index.ts";
 import { ClipTokenizer } from "./tokenizer.ts";
@@ -19,6 +20,8 @@ import { ClipTokenizer } from "./tokenizer.ts";
 export interface Network<C> {
   readonly config: C;
   readonly weights: TensorSource;
+  /** Where it is an ONNX file already: the path of `model`, or those of `decoder` and `encoder`. */
+  readonly onnx?: Readonly<Record<string, string>>;
 }
 
 /** A text encoder with its tokenizer. */
@@ -57,6 +60,7 @@ export async function openFolder(
   options: FolderOptions = {},
 ): Promise<ModelParts> {
   const index = await readPipelineIndex(path);
+  if (await isOnnxFolder(path)) return await openOnnxFolder(path, index, options);
   const network = async <C>(
     part: string,
     check: (json: Record<string, unknown>, path: string) => C,

@@ -14,6 +14,7 @@ import type { PictureFacts, WeightFile } from "./metadata_record.ts";
 import type { ModelParts } from "./model_parts.ts";
 import { isPulled } from "./picture_pulls.ts";
 import type { LoraMode } from "./prompt_loras.ts";
+import { onnxFiles } from "./onnx_folder.ts";
 import type { SessionBuilder } from "./session_builder.ts";
 import type { Settings } from "./settings.ts";
 
@@ -78,7 +79,8 @@ export class FactsGatherer {
   async #hashWeights(): Promise<WeightFile[]> {
     const { textEncoders, unet, vae } = this.parts;
     const sources = [...textEncoders, unet, vae].map(({ weights }) => weights);
-    const files = [...new Set(sources.flatMap((source) => [...filesOf(source)]))];
+    const onnx = await Promise.all([...textEncoders, unet, vae].map(onnxFiles));
+    const files = [...new Set([...sources.flatMap((one) => [...filesOf(one)]), ...onnx.flat()])];
     const sizes = await Promise.all(files.map((file) => this.#sizeToHash(file)));
     const total = sizes.reduce((sum, size) => sum + size, 0);
     let done = 0;

@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { Session } from "../ffi/session.ts";
+import type { NetworkSession } from "./network_session.ts";
 import { Tensor } from "../ffi/tensor.ts";
 import { grad } from "../graph/grad.ts";
 import type { SegmentOf } from "../graph/recompute.ts";
@@ -243,7 +243,7 @@ export class PictureGuide implements Disposable {
 }
 
 interface GuidanceParts {
-  readonly session: Session;
+  readonly session: NetworkSession;
   /** All inputs but the clean picture. */
   readonly tensors: Record<string, Tensor>;
   readonly scales: Readonly<Record<PullName, number | undefined>>;

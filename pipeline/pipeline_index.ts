@@ -18,7 +18,20 @@ const PIPELINES: Readonly<Record<string, "sd" | "sdxl">> = {
   StableDiffusionXLPipeline: "sdxl",
   StableDiffusionXLImg2ImgPipeline: "sdxl",
   StableDiffusionXLInpaintPipeline: "sdxl",
+  OnnxStableDiffusionPipeline: "sd",
+  OnnxStableDiffusionImg2ImgPipeline: "sd",
+  OnnxStableDiffusionInpaintPipeline: "sd",
+  ORTStableDiffusionPipeline: "sd",
+  ORTStableDiffusionImg2ImgPipeline: "sd",
+  ORTStableDiffusionInpaintPipeline: "sd",
+  ORTLatentConsistencyModelPipeline: "sd",
+  ORTStableDiffusionXLPipeline: "sdxl",
+  ORTStableDiffusionXLImg2ImgPipeline: "sdxl",
+  ORTStableDiffusionXLInpaintPipeline: "sdxl",
 };
+
+/** Classes of networks that are ONNX files, of diffusers and of optimum. */
+const ONNX_CLASS = /^(OnnxRuntimeModel|ORT\w+)$/;
 
 /** Classes that each part may have. A scheduler is chosen by its own configuration. */
 const PART_CLASSES: Readonly<Record<string, readonly string[]>> = {
@@ -81,7 +94,7 @@ export async function readPipelineIndex(folder: string): Promise<PipelineIndex> 
   for (const [part, value] of Object.entries(json)) {
     if (part.startsWith("_") || !Array.isArray(value) || typeof value[1] !== "string") continue;
     const allowed = PART_CLASSES[part];
-    if (allowed && !allowed.includes(value[1])) {
+    if (allowed && !allowed.includes(value[1]) && !ONNX_CLASS.test(value[1])) {
       throw new ModelFormatError(
         `Cannot open ${folder}: ${part} has class ${value[1]}; expected ${allowed.join(" or ")}.`,
         { path, key: part },
@@ -90,7 +103,7 @@ export async function readPipelineIndex(folder: string): Promise<PipelineIndex> 
     parts.add(part);
   }
   const isRefiner = family === "sdxl" && json.requires_aesthetics_score === true;
-  const needed = ["unet", "vae", "scheduler"];
+  const needed = ["unet", parts.has("vae_decoder") ? "vae_decoder" : "vae", "scheduler"];
   if (!isRefiner) needed.push("text_encoder", "tokenizer");
   if (family === "sdxl") needed.push("text_encoder_2", "tokenizer_2");
   const missing = needed.filter((part) => !parts.has(part));

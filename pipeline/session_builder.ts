@@ -87,6 +87,18 @@ export class SessionBuilder {
     return session;
   }
 
+  /** Loads an ONNX file as it is; weights beside it are found by its path. */
+  async load(path: string): Promise<Session> {
+    const { threads, providers } = this.options;
+    const session = await this.runtime.loadSession(await Deno.realPath(path), {
+      providers: providers.map(unrecorded),
+      memoryPattern: false,
+      ...(threads !== undefined && { intraOpThreads: threads }),
+    });
+    for (const { message } of session.skipped) this.#warn(message);
+    return session;
+  }
+
   #warn(message: string): void {
     if (this.#warned.has(message)) return;
     this.#warned.add(message);

@@ -4,19 +4,19 @@
  * @module
  */
 
-import type { Session } from "../ffi/session.ts";
+import type { NetworkSession } from "./network_session.ts";
 
 /**
  * Keeps the sessions used last. A session of another picture size is quick to build, since weights
  * stay mapped, but holds the memory of its activations: old ones are released.
  */
 export class SessionCache implements Disposable {
-  readonly #sessions = new Map<string, Promise<Session>>();
+  readonly #sessions = new Map<string, Promise<NetworkSession>>();
 
   constructor(readonly capacity: number) {}
 
   /** The session for `key`, built once if it is not there. */
-  async get(key: string, build: () => Promise<Session>): Promise<Session> {
+  async get(key: string, build: () => Promise<NetworkSession>): Promise<NetworkSession> {
     let session = this.#sessions.get(key);
     this.#sessions.delete(key);
     if (!session) {
@@ -40,6 +40,6 @@ export class SessionCache implements Disposable {
 }
 
 /** Releases a session, as soon as it is built; who asked for it hears of a failure. */
-function release(session: Promise<Session>): void {
+function release(session: Promise<NetworkSession>): void {
   session.then((built) => built.dispose(), () => {});
 }

@@ -70,6 +70,7 @@ export function settingsFor(parts: ModelParts, beside: Beside, options: Generate
   }
   checkChannels(parts, { ...options, ...canvas });
   checkLayers(options, parts.unet.weights.names());
+  checkFixed(options, parts);
   checkPictures(options, beside);
   cutDepth(options.stepCache, parts.unet.config);
   checkSizes(options, parts, parts.index.isRefiner || beside.refiner);
@@ -88,6 +89,27 @@ function checkSides(image: Image, options: GenerateOptions, factor: number): voi
         `the result its size; expected at least ${factor} a side. Give width and height.`,
     );
   }
+}
+
+/** Options that change the U-Net, which an ONNX file does not allow. */
+const CHANGES = [
+  "freeU",
+  "perturbedAttentionScale",
+  "selfAttentionScale",
+  "skipLayerScale",
+  "stepCache",
+] as const;
+
+function checkFixed(options: GenerateOptions, { unet, path, index }: ModelParts): void {
+  if (!unet.onnx) return;
+  const option = CHANGES.find((name) => options[name] !== undefined) ??
+    (options.clipSkip && index.family === "sd" ? "clipSkip" : undefined);
+  if (option === undefined) return;
+  throw new OptionError(
+    option,
+    `Cannot generate: ${option} changes a network, and those of ${path} are ONNX files, which ` +
+      "stay as they are.",
+  );
 }
 
 /** The refiner was trained on pictures that are nearly there. */

@@ -32,6 +32,7 @@ import type { Image } from "./image.ts";
 import { pictureTexts } from "./metadata_record.ts";
 import { FactsGatherer } from "./picture_facts.ts";
 import type { ModelParts } from "./model_parts.ts";
+import { requireWeights } from "./onnx_folder.ts";
 import { isPulled, PicturePulls } from "./picture_pulls.ts";
 import { asOption, DEFAULTS, type GenerateOptions, OptionError } from "./options.ts";
 import { type LoraMode, LoraSwitch, PromptedNetworks } from "./prompt_loras.ts";
@@ -183,6 +184,7 @@ export class StableDiffusion implements AsyncDisposable {
   static async open(model?: string, options: OpenOptions = {}): Promise<StableDiffusion> {
     const { loras = [], embeddings = [] } = options;
     const parts = await openModel(model, options);
+    requireNetworks(parts, options);
     const preview = await openPreview(parts, options);
     const learned = await addEmbeddings(parts.textEncoders, embeddings);
     const adapted = await mergeLoras(parts, options.loraMode === "runtime" ? [] : loras);
@@ -491,6 +493,16 @@ export class StableDiffusion implements AsyncDisposable {
     const { factor, latentChannels } = this.#parts.vae.config;
     return { channels: latentChannels, height: height / factor, width: width / factor };
   }
+}
+
+/** What changes networks needs their weights. @throws {ModelFormatError} */
+function requireNetworks(parts: ModelParts, options: OpenOptions): void {
+  const given = (list: readonly unknown[] | undefined) => (list?.length ?? 0) > 0;
+  if (given(options.loras)) requireWeights(parts, "merge LoRAs into");
+  if (given(options.embeddings)) requireWeights(parts, "teach words to");
+  if (given(options.controlNets)) requireWeights(parts, "use ControlNets with");
+  if (given(options.ipAdapters)) requireWeights(parts, "use IP-Adapters with");
+  if (given(options.t2iAdapters)) requireWeights(parts, "use T2I-Adapters with");
 }
 
 /** The model that draws the ends of runs; LoRAs, ControlNets and the like are the base's alone. */

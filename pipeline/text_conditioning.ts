@@ -16,6 +16,8 @@ import {
 import type { ModelParts } from "./model_parts.ts";
 import type { WeightedText } from "./prompt_grammar.ts";
 import { type LongPrompt, type PromptWindow, promptWindows } from "./prompt_windows.ts";
+import type { NetworkSession } from "./network_session.ts";
+import { OnnxNetwork, textNames } from "./onnx_network.ts";
 import type { SessionBuilder } from "./session_builder.ts";
 import { SessionCache } from "./session_cache.ts";
 
@@ -144,11 +146,13 @@ export class TextConditioner implements Disposable {
     };
     const outputs = await session.run(feeds, signal ? { signal } : {});
     using states = outputs.hidden_states!;
+    // Old ONNX folders do not say how wide they are; their file does.
+    const width = (states.data as Float32Array).length / ids.length;
     using pooled = outputs.pooled;
     return {
-      hiddenStates: weigh((states.data as Float32Array).slice(), weights, hiddenSize),
+      hiddenStates: weigh((states.data as Float32Array).slice(), weights, width),
       tokens: ids.length,
-      width: hiddenSize,
+      width,
       pooled: (pooled?.data as Float32Array | undefined)?.slice(),
     };
   }
@@ -157,10 +161,19 @@ export class TextConditioner implements Disposable {
    * SD 1 and 2 look at the last state after the final norm, SDXL at the one before, not normed;
    * clip skip counts from there (diffusers, pipeline_stable_diffusion[_xl].py, encode_prompt).
    */
-  #build(index: number, clipSkip: number, sequence: number, loras: NetworkLoras | undefined) {
-    const { config, weights } = this.parts.textEncoders[index]!;
+  #build(
+    index: number,
+    clipSkip: number,
+    sequence: number,
+    loras: NetworkLoras | undefined,
+  ): Promise<NetworkSession> {
+    const { config, weights, onnx } = this.parts.textEncoders[index]!;
     const xl = this.parts.index.family === "sdxl";
     const state = (xl ? -2 : -1) - clipSkip;
+    if (onnx) {
+      const layer = xl ? config.layers + 1 + state : undefined;
+      return OnnxNetwork.load(this.builder, onnx.model!, textNames(layer));
+    }
     return this.builder.build(
       withLoraInputs(loras, (options) =>
         clipTextModel(config, weights, { batch: 1, sequence }, {

@@ -13,17 +13,19 @@ import type { UNetConfig } from "../models/unet_config.ts";
 import type { UNetVariant } from "../models/unet_variant.ts";
 import { withLoraInputs } from "./lora_run_time.ts";
 import type { Network } from "./model_parts.ts";
+import type { NetworkSession } from "./network_session.ts";
 import type { GuidedPrompt } from "./noise_predictor.ts";
 import type { SessionBuilder } from "./session_builder.ts";
 import { SessionCache } from "./session_cache.ts";
+import { OnnxNetwork, UNET_NAMES } from "./onnx_network.ts";
 import { cutDepth } from "./step_cache.ts";
 
 /** A U-Net, and its shallow part if it is cut; both read the same weights and take the same inputs. */
 export interface CutNetwork {
   /** All of it. */
-  readonly session: Session;
+  readonly session: NetworkSession;
   /** What is left where the deep part's result is an input. */
-  readonly shallow?: Session | undefined;
+  readonly shallow?: NetworkSession | undefined;
 }
 
 /** Builds the sessions, and keeps those used last. */
@@ -40,6 +42,11 @@ export class UNetNetworks implements Disposable {
     variant: UNetVariant | undefined,
   ): Promise<CutNetwork> {
     const { controls, imagePrompts = [], inputs = [], selfAttentionScale = 0, loras } = prompt;
+    const { onnx } = this.network;
+    if (onnx) {
+      const load = () => OnnxNetwork.load(this.builder, onnx.model!, UNET_NAMES);
+      return { session: await this.#sessions.get("", load) };
+    }
     const depth = cutDepth(prompt.stepCache, this.network.config);
     const options = {
       controlResiduals: controls.length > 0,

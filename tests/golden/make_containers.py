@@ -215,9 +215,10 @@ def sized(base):
          negative_crop="4,8", negative_target_size="640x512")
 
 
-taesd()
-base, refiner = base_and_refiner()
-refined(base, refiner)
-sized(base)
-made_with = dict(diffusers=diffusers.__version__, torch=torch.__version__, transformers=transformers.__version__)
-(OUT / "cases.json").write_text(json.dumps(dict(made_with=made_with, cases=cases), indent=1) + "\n")
+if __name__ == "__main__":
+    taesd()
+    base, refiner = base_and_refiner()
+    refined(base, refiner)
+    sized(base)
+    made_with = dict(diffusers=diffusers.__version__, torch=torch.__version__, transformers=transformers.__version__)
+    (OUT / "cases.json").write_text(json.dumps(dict(made_with=made_with, cases=cases), indent=1) + "\n")

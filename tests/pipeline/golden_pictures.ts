@@ -16,9 +16,10 @@ interface Case {
   readonly image: string;
 }
 
-const { cases } = JSON.parse(Deno.readTextFileSync(join(CONTAINERS, "cases.json"))) as {
-  cases: Case[];
-};
+const cases = ["cases.json", "onnx.json"].flatMap((file) => {
+  const text = Deno.readTextFileSync(join(CONTAINERS, file));
+  return (JSON.parse(text) as { cases: Case[] }).cases;
+});
 
 /** Flags whose values are files of the folder. */
 const FILES = ["--vae", "--refiner", "--image"];

@@ -56,6 +56,7 @@ export * from "./ops/join.ts";
 export * from "./ops/linalg.ts";
 export * from "./ops/movement.ts";
 export * from "./ops/normalization.ts";
+export * from "./ops/quantized.ts";
 export * from "./ops/reduce.ts";
 export * from "./ops/resize.ts";
 export * from "./ops/winograd.ts";

@@ -6,6 +6,7 @@
 import { conv } from "../graph/ops/conv.ts";
 import { linear as linearOp } from "../graph/ops/linalg.ts";
 import { groupNormalization, layerNormalization } from "../graph/ops/normalization.ts";
+import { convInt4, convInt8, linearInt4, linearInt8 } from "../graph/ops/quantized.ts";
 import { resizeNearest } from "../graph/ops/resize.ts";
 import { scope } from "../graph/scope.ts";
 import { fixed } from "../graph/shape.ts";
@@ -27,8 +28,11 @@ export function linear(
 ): Value {
   return scope(w.label, () => {
     const shape = [outFeatures, fixed("linear", x.shape, x.shape.length - 1)];
-    const weight = w.tensor("weight", shape);
-    const y = linearOp(x, weight, bias ? w.tensor("bias", [outFeatures]) : undefined);
+    const shift = bias ? w.tensor("bias", [outFeatures]) : undefined;
+    const few = w.quantized();
+    const y = few
+      ? (few.bits === 8 ? linearInt8 : linearInt4)(x, { ...few, bias: shift })
+      : linearOp(x, w.tensor("weight", shape), shift);
     return w.options.adapt?.({ name: w.path, shape }, x, y) ?? y;
   });
 }
@@ -55,12 +59,14 @@ export function conv2d(
   return scope(w.label, () => {
     const shape = [outChannels, fixed("conv2d", x.shape, 1), kernel, kernel];
     const strides = [stride, stride];
-    const pads = typeof padding === "number" ? Array(4).fill(padding) : padding;
-    const weight = w.tensor("weight", shape);
-    const y = conv(x, weight, bias ? w.tensor("bias", [outChannels]) : undefined, {
-      strides,
-      pads,
-    });
+    const pads: readonly number[] = typeof padding === "number"
+      ? Array<number>(4).fill(padding)
+      : padding;
+    const shift = bias ? w.tensor("bias", [outChannels]) : undefined;
+    const few = w.quantized(), sizes = { kernel: [kernel, kernel] as const, strides, pads };
+    const y = few
+      ? (few.bits === 8 ? convInt8 : convInt4)(x, { ...few, bias: shift }, sizes)
+      : conv(x, w.tensor("weight", shape), shift, { strides, pads });
     return w.options.adapt?.({ name: w.path, shape, convolution: { strides, pads } }, x, y) ?? y;
   });
 }

@@ -4,6 +4,7 @@ import type { InitializerSource, Value } from "../graph/value.ts";
 import { initializer, input } from "../graph/value.ts";
 import { narrower, widener } from "../weights/convert.ts";
 import { ModelFormatError } from "../weights/model_format_error.ts";
+import { quantizedNames, type WeightBits } from "../weights/quantize.ts";
 import type { StoredDType, StoredTensor, TensorSource } from "../weights/stored_tensor.ts";
 import type { ModelOptions } from "./graph_model.ts";
 import { isIgnoredTensor, spellings } from "./spellings.ts";
@@ -15,6 +16,16 @@ const FLOATING: Partial<Record<StoredDType, DType>> = {
   F16: "float16",
   BF16: "bfloat16",
 };
+
+/** A layer's weight in fewer bits, and their scales: see weights/quantize.ts. */
+export interface QuantizedWeight {
+  readonly bits: WeightBits;
+  readonly weight: Value;
+  readonly scale: Value;
+}
+
+/** Element types of what is in fewer bits. */
+const QUANTIZED: Partial<Record<StoredDType, DType>> = { I8: "int8", U8: "uint8", F32: "float32" };
 
 /** What all parts of one network share. */
 interface Network {
@@ -116,6 +127,21 @@ export class NetworkWeights {
     return value;
   }
 
+  /** The layer's `weight` in fewer bits, where the source has it so. */
+  quantized(): QuantizedWeight | undefined {
+    const { source, read } = this.#network;
+    for (const name of spellings(this.#fullName("weight"))) {
+      for (const bits of [8, 4] as const) {
+        const names = quantizedNames(name, bits);
+        const weight = source.get(names.values), scale = source.get(names.scale);
+        if (!weight || !scale) continue;
+        read.add(name);
+        return { bits, weight: quantizedInitializer(weight), scale: quantizedInitializer(scale) };
+      }
+    }
+    return undefined;
+  }
+
   /**
    * Names of the file that no part of the network has read, except known leftovers and those that
    * `elsewhere` knows to belong to another graph.
@@ -165,6 +191,10 @@ export class NetworkWeights {
     read.add(tensor.name);
     return tensor;
   }
+}
+
+function quantizedInitializer({ name, dtype, shape, location }: StoredTensor): Value {
+  return initializer(name, QUANTIZED[dtype]!, shape, location);
 }
 
 /** Equal shapes, apart from the trailing ones of a 1x1 convolution. */

@@ -48,9 +48,11 @@ export function spatialTransformer(
   w: NetworkWeights,
   options: TransformerOptions,
 ): Value {
-  const { linearProjection, groups, blocks } = options;
+  const { groups, blocks } = options;
   return scope(w.label, () => {
     const channels = fixed("spatialTransformer", x.shape, 1);
+    // In fewer bits both are products of a sequence, which needs no convolution's order of axes.
+    const linearProjection = options.linearProjection || !!w.at("proj_in").quantized();
     const normed = groupNorm(x, w.at("norm"), groups, GROUP_NORM_EPSILON);
     const project = (value: Value, step: string) =>
       linearProjection

@@ -83,10 +83,11 @@ export class Autoencoder implements Disposable {
     const { config, weights, onnx } = this.parts.vae;
     const session = await this.#decoders.get(
       onnx ? "" : `${height} ${width}`,
-      () =>
-        onnx
-          ? openOnnxDecoder(this.builder, onnx.decoder!, config)
-          : this.builder.build(decoderGraph(config, weights, { batch: 1, height, width })),
+      async () => {
+        if (onnx) return await openOnnxDecoder(this.builder, onnx.decoder!, config);
+        const own = await this.builder.weightsOf("vae_decoder", weights);
+        return await this.builder.build(decoderGraph(config, own, { batch: 1, height, width }));
+      },
     );
     using input = Tensor.from(this.builder.runtime, "float32", data, [1, channels, height, width]);
     const outputs = await session.run({ latents: input }, signal ? { signal } : {});

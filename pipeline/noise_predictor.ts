@@ -114,10 +114,11 @@ export class NoisePredictor implements Disposable {
   async onDevice(parts: DeviceRunParts): Promise<PreparedDeviceRun | undefined> {
     const run = deviceRun(parts);
     if (!run || this.#loop?.loop.busy) return undefined;
-    const key = JSON.stringify(run.shape), { config, weights } = this.parts.unet;
+    const key = JSON.stringify(run.shape), { config } = this.parts.unet;
     if (this.#loop?.key !== key) {
       this.#loop?.loop[Symbol.dispose]();
       this.#loop = undefined;
+      const weights = await this.builder.weightsOf("unet", this.parts.unet.weights);
       const graph = stepGraph(config, weights, run.shape);
       this.#loop = { key, loop: await DeviceLoop.open(this.builder, graph) };
     }

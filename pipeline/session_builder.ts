@@ -13,7 +13,9 @@ import { type ExternalInitializer, toOnnx } from "../graph/onnx_write.ts";
 import type { GraphModel } from "../models/graph_model.ts";
 import { toFloat32 } from "../weights/read.ts";
 import { weightsLeftMapped } from "./weight_packing.ts";
-import type { StoredDType } from "../weights/stored_tensor.ts";
+import type { Quantizing } from "./precision.ts";
+import { type QuantizedNetwork, quantizedWeights } from "./quantized_weights.ts";
+import type { StoredDType, TensorSource } from "../weights/stored_tensor.ts";
 
 /** How sessions are made. */
 export interface SessionBuilderOptions {
@@ -21,6 +23,8 @@ export interface SessionBuilderOptions {
   readonly providers: readonly Provider[];
   /** Threads within an operator. Default: ONNX Runtime's choice. */
   readonly threads?: number;
+  /** How the large networks' weights are quantized. Default: not at all. */
+  readonly quantizing?: Quantizing;
   /** Told, once each, what is not as it was asked for: a provider that another stands in for. */
   readonly onWarning?: (message: string) => void;
 }
@@ -54,9 +58,24 @@ const STORED: Readonly<Record<string, StoredDType>> = {
 /** Builds sessions; those of other picture sizes share the weights that had to be converted. */
 export class SessionBuilder {
   readonly #converted = new Map<string, Promise<Tensor>>();
+  readonly #quantized = new WeakMap<TensorSource, Promise<TensorSource>>();
   readonly #warned = new Set<string>();
 
   constructor(readonly runtime: Runtime, readonly options: SessionBuilderOptions) {}
+
+  /** The weights of a network as sessions here have them: quantized, once, where that is asked. */
+  weightsOf(network: QuantizedNetwork, source: TensorSource): Promise<TensorSource> {
+    const { quantizing } = this.options;
+    if (!quantizing) return Promise.resolve(source);
+    let weights = this.#quantized.get(source);
+    if (!weights) {
+      const onWarning = (message: string) => this.#warn(message);
+      weights = quantizedWeights(network, source, { ...quantizing, onWarning });
+      this.#quantized.set(source, weights);
+      weights.catch(() => this.#quantized.delete(source)); // told to those who wait, not remembered
+    }
+    return weights;
+  }
 
   /**
    * Builds the session of `model`. Weights in F32 stay in their file, mapped by ONNX Runtime. Only a

@@ -47,6 +47,7 @@ import {
 import { openT2iAdapter, T2iAdapters } from "./t2i_adapters.ts";
 import type { T2iAdapterConfig } from "../models/t2i_adapter.ts";
 import { denoiseRefined, isRefined } from "./refine.ts";
+import { checkPrecision, type Precision, quantizing } from "./precision.ts";
 import { paintingOf, startRun, unetKind, variation } from "./run_start.ts";
 import { type Beside, type Settings, settingsFor } from "./settings.ts";
 import { SessionBuilder } from "./session_builder.ts";
@@ -92,6 +93,10 @@ export interface OpenOptions extends OpenModelOptions {
    * beside the prompt. Default: with CUDA. The processor does it, too, and gains nothing.
    */
   readonly deviceLoop?: boolean;
+  /** Bits of the U-Net's and the decoder's weights; fewer need the CPU. Default "float32". */
+  readonly precision?: Precision;
+  /** Told how much of a network has been quantized, when that is done for the first time. */
+  readonly onQuantize?: (done: number, total: number) => void;
   /** Told what is not as it was asked for, such as a provider that could not start. */
   readonly onWarning?: (message: string) => void;
 }
@@ -99,11 +104,12 @@ export interface OpenOptions extends OpenModelOptions {
 const NOTHING_LEARNED: LearnedTokens = { ids: [], vectors: new Float32Array() };
 
 function builderOf(
-  { providers = [cpu()], library, threads, onWarning }: OpenOptions,
+  { providers = [cpu()], library, threads, precision, onQuantize, onWarning }: OpenOptions,
 ): SessionBuilder {
   const runtime = openRuntime(library === undefined ? {} : { library });
   return new SessionBuilder(runtime, {
     providers,
+    ...quantizing(precision, onQuantize),
     ...(threads !== undefined && { threads }),
     ...(onWarning && { onWarning }),
   });
@@ -183,6 +189,7 @@ export class StableDiffusion implements AsyncDisposable {
    */
   static async open(model?: string, options: OpenOptions = {}): Promise<StableDiffusion> {
     const { loras = [], embeddings = [] } = options;
+    checkPrecision(options.precision, options.providers);
     const parts = await openModel(model, options);
     requireNetworks(parts, options);
     const preview = await openPreview(parts, options);

@@ -80,7 +80,8 @@ export class UNetNetworks implements Disposable {
     options: UNetOptions,
     { loras, looks }: Pick<GuidedPrompt, "loras"> & { readonly looks: boolean },
   ): Promise<Session> {
-    const { config, weights } = this.network;
+    const { config } = this.network;
+    const weights = await this.builder.weightsOf("unet", this.network.weights);
     const model = withLoraInputs(
       loras,
       (own) => unet(config, weights, shape, { ...options, ...own }),

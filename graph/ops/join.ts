@@ -174,11 +174,19 @@ const padOp: OpDef<readonly [Value, Value, Value | undefined], PadAttributes> = 
   jvp: ([t], { attributes: { mode, pads } }) => [t && pad(t, pads, { mode })],
 };
 
+/** How the added elements of `pad` come about. */
+export interface PadOptions {
+  /** Default "constant". */
+  readonly mode?: PadMode;
+  /** The constant: a number, or a scalar of the type of `x`. Default 0. */
+  readonly value?: number | Value;
+}
+
 /** Adds `[before, after]` elements to each axis, in the order of axes. */
 export function pad(
   x: Value,
   pads: readonly (readonly number[])[],
-  { mode = "constant" as PadMode, value = 0 } = {},
+  { mode = "constant", value = 0 }: PadOptions = {},
 ): Value {
   const pairs = pads.map(([before = 0, after = 0]) => [before, after] as const);
   if (pairs.length !== x.shape.length) {
@@ -189,7 +197,8 @@ export function pad(
     throw new ShapeError("Pad", [x.shape], "got a negative count. Use slice() to cut.");
   }
   const counts = int64s([...pairs.map(([before]) => before), ...pairs.map(([, after]) => after)]);
-  const fill = mode === "constant" ? constant(value, [], x.dtype) : undefined;
+  const given = typeof value === "number" ? constant(value, [], x.dtype) : value;
+  const fill = mode === "constant" ? given : undefined;
   return apply(padOp, [x, counts, fill], { mode, pads: pairs });
 }
 

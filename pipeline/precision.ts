@@ -1,0 +1,79 @@
+/**
+ * How many bits the large networks' weights have.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { ownCacheFolder } from "../ffi/library_folders.ts";
+import type { Provider } from "../ffi/providers.ts";
+import type { WeightBits } from "../weights/quantize.ts";
+import { OptionError } from "./options.ts";
+
+/**
+ * - `float32`: as the networks were trained, or at most rounded by the file.
+ * - `int8`: bytes, and activations become bytes: a quarter of the memory, and a half to a third of
+ *   the time where the processor multiplies bytes fast.
+ * - `int4`: half bytes, activations float32: an eighth of the memory, the time of float32.
+ */
+export type Precision = "float32" | "int8" | "int4";
+
+/** All of them. */
+export const PRECISIONS: readonly Precision[] = ["float32", "int8", "int4"];
+
+/** @throws {OptionError} for an unknown precision, or one that the provider has no kernels for. */
+export function checkPrecision(
+  precision: string = "float32",
+  providers: readonly Provider[] = [],
+): void {
+  if (!(PRECISIONS as readonly string[]).includes(precision)) {
+    throw new OptionError(
+      "precision",
+      `Cannot open: precision must be one of ${PRECISIONS.join(", ")}; got ${precision}.`,
+    );
+  }
+  const other = providers.find(({ via }) => via !== "builtin");
+  if (precision === "float32" || !other) return;
+  throw new OptionError(
+    "precision",
+    `Cannot open with precision ${precision}: only the CPU has kernels for it; got provider ` +
+      `${other.name}. Leave one of the two out.`,
+  );
+}
+
+/** What a session builder has to know of a precision. */
+export interface Quantizing {
+  readonly bits: WeightBits;
+  /** Largest magnitude of a byte: see `int8Scales`. */
+  readonly limit: number;
+  /** Where quantized weights are kept; undefined: in memory. */
+  readonly folder: string | undefined;
+  /** Told how much of a network has been quantized. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+/** For {@linkcode SessionBuilderOptions}; nothing for float32. */
+export function quantizing(
+  precision: Precision = "float32",
+  onProgress?: Quantizing["onProgress"],
+): { quantizing?: Quantizing } {
+  if (precision === "float32") return {};
+  const cache = ownCacheFolder(),
+    folder = cache === undefined ? undefined : join(cache, "quantized");
+  const bits = precision === "int8" ? 8 : 4;
+  return { quantizing: { bits, limit: int8Limit(), folder, onProgress } };
+}
+
+/**
+ * The largest magnitude of a byte on this machine. Without the instructions for products of bytes
+ * (VNNI), x86 adds pairs of them in 16 bits, which 127 would overflow. An unknown machine counts as
+ * one of those.
+ */
+function int8Limit(): number {
+  if (Deno.build.arch !== "x86_64") return 127;
+  try {
+    return /\bavx(512)?_vnni\b/.test(Deno.readTextFileSync("/proc/cpuinfo")) ? 127 : 64;
+  } catch {
+    return 64;
+  }
+}

@@ -63,14 +63,16 @@ export function int8Values(
   scales: Float32Array,
 ): Int8Array<ArrayBuffer> {
   const outputs = scales.length, order = kernelOrder(shape), inner = order.length;
+  const rows = new Uint32Array(inner); // the inverse: reading must go forward
+  for (let i = 0; i < inner; i++) rows[order[i]!] = i * outputs;
   const values = new Int8Array(weight.length);
   const steps = Float64Array.from(scales, (scale) => scale === 0 ? 0 : 1 / scale);
   for (let first = 0; first < outputs; first += TOGETHER) {
     const last = Math.min(first + TOGETHER, outputs);
-    for (let i = 0; i < inner; i++) {
-      const from = order[i]!, to = i * outputs;
+    for (let from = 0; from < inner; from++) {
+      const to = rows[from]!;
       for (let o = first; o < last; o++) {
-        values[to + o] = Math.round(weight[o * inner + from]! * steps[o]!);
+        values[to + o] = Math.floor(weight[o * inner + from]! * steps[o]! + 0.5);
       }
     }
   }

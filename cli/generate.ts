@@ -142,7 +142,16 @@ async function recordOf(path: string): Promise<Metadata> {
 /** How the model of a replayed picture was opened. */
 export function openedAs(model: Partial<PictureFacts["model"]> = {}): OpenOptions {
   // By name: a record comes from a file, which might say anything.
-  const known = ["variant", "config", "vae", "refiner", "loraMode", "clip", "clipVae"] as const;
+  const known = [
+    "variant",
+    "config",
+    "vae",
+    "refiner",
+    "loraMode",
+    "precision",
+    "clip",
+    "clipVae",
+  ] as const;
   const said = known.filter((option) => model[option] !== undefined);
   return Object.fromEntries(said.map((option) => [option, model[option]]));
 }

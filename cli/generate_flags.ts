@@ -10,6 +10,7 @@ import {
   type Lora,
   LORA_MODES,
   type OpenOptions,
+  PRECISIONS,
   schedulerNames,
 } from "../mod.ts";
 import type { FlagTable, FlagValues } from "./flags.ts";
@@ -146,6 +147,11 @@ export const GENERATE_FLAGS = {
   "hash-weights": { kind: "switch", help: "write the SHA-256 of large weight files into it, too" },
   "vae-tiling": { kind: "switch", help: "decode in tiles, as is done when memory is short" },
   ...PROVIDER_FLAGS,
+  precision: {
+    kind: "text",
+    choices: PRECISIONS,
+    help: "of the weights: int8 is faster on a CPU, int4 takes least memory (float32)",
+  },
   output: {
     kind: "text",
     value: "PATH",
@@ -201,7 +207,9 @@ export function openOptionsOf(
     onWarning: (message) => hear.warning(message),
     onDownload: bytes("fetching"),
     onHashing: bytes("hashing"),
+    onQuantize: bytes("quantizing"),
     providers: providersOf(flags),
+    ...given("precision", flags.precision),
     ...given("variant", flags.variant),
     ...given("offline", flags.offline),
     ...given("hashWeights", flags["hash-weights"]),

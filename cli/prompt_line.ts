@@ -18,6 +18,7 @@ const RUN_FLAGS = [
     "provider",
     "device",
     "provider-option",
+    "precision",
     "offline",
     "hash-weights",
   ] as const,

@@ -22,7 +22,8 @@ import { helpText, type Page } from "./page.ts";
 import { progressTo } from "./progress.ts";
 import { print } from "./standard_output.ts";
 
-const { model, config, variant, vae, refiner, offline, lora, embedding } = GENERATE_FLAGS;
+const { model, config, variant, vae, refiner, offline, lora, embedding, precision } =
+  GENERATE_FLAGS;
 const { image, mask, depth, like, wildcards, quiet, verbose, help } = GENERATE_FLAGS;
 
 const VERIFY_FLAGS = {
@@ -44,6 +45,7 @@ const VERIFY_FLAGS = {
   like,
   wildcards,
   ...PROVIDER_FLAGS,
+  precision,
   tolerance: { kind: "integer", range: [0, 255], help: "difference that a channel may have (0)" },
   quiet,
   verbose,

@@ -6,7 +6,7 @@
 
 import { Image } from "./image.ts";
 import { inStep } from "./lockstep.ts";
-import type { GenerateOptions } from "./options.ts";
+import { type GenerateOptions, OptionError } from "./options.ts";
 import { readPrompt } from "./prompt_syntax.ts";
 import type { Settings } from "./settings.ts";
 import type { StableDiffusion } from "./stable_diffusion.ts";
@@ -76,12 +76,21 @@ export function optionsApart(a: Settings, b: Settings): string[] {
 /**
  * Draws pictures, up to `batch` successive ones in step, and yields what came of each, in order. One
  * that fails does not keep the others from being drawn.
+ *
+ * @throws {OptionError} for a `batch` with a precision in which a picture is not what it is alone.
  */
 export async function* generateMany(
   sd: StableDiffusion,
   pictures: Iterable<GenerateOptions> | AsyncIterable<GenerateOptions>,
   { batch }: ManyOptions = {},
 ): AsyncGenerator<PromiseSettledResult<Image>, void, void> {
+  if (batch !== undefined && batch > 1 && sd.precision === "int8") {
+    throw new OptionError(
+      "batch",
+      "Cannot draw pictures in step with precision int8: they would share the scales of their " +
+        `activations, and depend on one another; got a batch of ${batch}. Leave it out.`,
+    );
+  }
   let together: Settings[] = [];
   const drawn = async () =>
     await inStep(together.map((settings) => (seat) => sd.generate({ ...settings, seat })));

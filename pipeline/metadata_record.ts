@@ -9,6 +9,7 @@ import type { Settings as SchedulerSettings } from "../schedulers/settings.ts";
 import { schedulerName } from "./choose_scheduler.ts";
 import { Image } from "./image.ts";
 import type { GenerateOptions } from "./options.ts";
+import type { Precision } from "./precision.ts";
 import type { LoraMode } from "./prompt_loras.ts";
 import { parametersText } from "./parameters_text.ts";
 import type { Settings } from "./settings.ts";
@@ -38,6 +39,8 @@ export interface PictureFacts {
     readonly loraMode?: LoraMode;
     /** The model that draws the end of the run. */
     readonly refiner?: string;
+    /** Of the weights, where it is not float32. */
+    readonly precision?: Precision;
     readonly weights?: readonly WeightFile[];
   };
   /** Of this program, of ONNX Runtime, of Deno and of whatever else matters. */

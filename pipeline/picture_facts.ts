@@ -15,6 +15,7 @@ import type { ModelParts } from "./model_parts.ts";
 import { isPulled } from "./picture_pulls.ts";
 import type { LoraMode } from "./prompt_loras.ts";
 import { onnxFiles } from "./onnx_folder.ts";
+import type { Precision } from "./precision.ts";
 import type { SessionBuilder } from "./session_builder.ts";
 import type { Settings } from "./settings.ts";
 
@@ -31,6 +32,7 @@ export interface OpenedWith {
   readonly loraMode?: LoraMode;
   readonly clip?: string;
   readonly clipVae?: string;
+  readonly precision?: Precision;
   readonly embeddings?: readonly string[];
   readonly controlNets?: readonly string[];
   readonly hashWeights?: boolean;
@@ -51,7 +53,8 @@ export class FactsGatherer {
   /** The facts of a picture with these settings. */
   async gather(chosen: Settings): Promise<PictureFacts> {
     const { name, settings } = chooseScheduler(this.parts.schedulerConfig, chosen);
-    const { variant, config, vae, refiner, clip, clipVae, loraMode = "merged" } = this.opened;
+    const { variant, config, vae, refiner, clip, clipVae } = this.opened;
+    const { loraMode = "merged", precision = "float32" } = this.opened;
     const pulled = isPulled(chosen);
     return {
       model: {
@@ -63,6 +66,7 @@ export class FactsGatherer {
         ...(pulled && clipVae !== undefined && { clipVae }),
         ...(loraMode !== "merged" && { loraMode }),
         ...(refiner !== undefined && { refiner }),
+        ...(precision !== "float32" && { precision }),
         weights: await (this.#weights ??= this.#hashWeights()),
       },
       versions: {

@@ -48,7 +48,7 @@ export interface Quantizing {
   readonly limit: number;
   /** Where quantized weights are kept; undefined: in memory. */
   readonly folder: string | undefined;
-  /** Told how much of a network has been quantized. */
+  /** Told how many bytes of a network's float32 weights have been quantized. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 

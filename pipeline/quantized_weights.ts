@@ -79,28 +79,33 @@ export async function quantizedWeights(
   if (folder === undefined) return beside(source, await inMemory(layers, options));
   const path = join(folder, `${network}-int${bits}-${await keyOf(layers, options)}.safetensors`);
   try {
-    await Deno.stat(path);
-  } catch (missing) {
-    if (!(missing instanceof Deno.errors.NotFound)) throw missing;
-    try {
+    if (!await isThere(path)) {
       await Deno.mkdir(folder, { recursive: true });
-      await writeSafetensors(path, generated(layers, options), {
-        metadata: { source: source.path, precision: `int${bits}` },
-      });
-    } catch (error) {
-      if (!isOfTheFolder(error)) throw error;
-      onWarning?.(`quantized weights cannot be kept in ${folder}: ${error.message}`);
-      return beside(source, await inMemory(layers, options));
+      const metadata = { source: source.path, precision: `int${bits}` };
+      await writeSafetensors(path, generated(layers, options), { metadata });
     }
+    return beside(source, await openSafetensors(path));
+  } catch (error) {
+    if (!isOfTheFolder(error)) throw error;
+    onWarning?.(`quantized weights cannot be kept in ${folder}: ${error.message}`);
+    return beside(source, await inMemory(layers, options));
   }
-  return beside(source, await openSafetensors(path));
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(path)).isFile;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
 }
 
 /** A folder that cannot be written, or is full. */
 function isOfTheFolder(error: unknown): error is Error {
-  const { PermissionDenied, NotCapable, NotADirectory } = Deno.errors;
+  const { AlreadyExists, PermissionDenied, NotCapable, NotADirectory } = Deno.errors;
   return error instanceof PermissionDenied || error instanceof NotCapable ||
-    error instanceof NotADirectory ||
+    error instanceof NotADirectory || error instanceof AlreadyExists ||
     (error instanceof Error && "code" in error && /^(ENOSPC|EROFS|EDQUOT)$/.test(`${error.code}`));
 }
 
@@ -139,7 +144,7 @@ async function keyOf(
 function generated(layers: readonly StoredTensor[], options: QuantizeOptions): GeneratedTensor[] {
   const { bits, limit, onProgress } = options;
   const sizes = layers.map(({ shape }) => shape.reduce((a, b) => a * b, 1));
-  const total = 2 * sizes.reduce((a, b) => a + b, 0);
+  const total = 4 * sizes.reduce((a, b) => a + b, 0);
   let done = 0;
   return layers.flatMap((layer, i) => {
     const { shape, name } = layer, names = quantizedNames(name, bits);
@@ -158,7 +163,7 @@ function generated(layers: readonly StoredTensor[], options: QuantizeOptions): G
       ...type,
       async *generate() {
         const { buffer } = make(await toFloat32(layer));
-        onProgress?.(done += sizes[i]!, total);
+        onProgress?.(done += 2 * sizes[i]!, total); // each layer is read twice
         yield new Uint8Array(buffer as ArrayBuffer);
       },
     });

@@ -95,7 +95,7 @@ export interface OpenOptions extends OpenModelOptions {
   readonly deviceLoop?: boolean;
   /** Bits of the U-Net's and the decoder's weights; fewer need the CPU. Default "float32". */
   readonly precision?: Precision;
-  /** Told how much of a network has been quantized, when that is done for the first time. */
+  /** Told how many bytes of a network have been quantized, when that is done for the first time. */
   readonly onQuantize?: (done: number, total: number) => void;
   /** Told what is not as it was asked for, such as a provider that could not start. */
   readonly onWarning?: (message: string) => void;
@@ -132,6 +132,8 @@ export class StableDiffusion implements AsyncDisposable {
   readonly #refiner: StableDiffusion | undefined;
   /** Execution providers in order of preference. */
   readonly providers: readonly Provider[];
+  /** Of the large networks' weights. */
+  readonly precision: Precision;
 
   private constructor(
     parts: ModelParts,
@@ -148,6 +150,7 @@ export class StableDiffusion implements AsyncDisposable {
     refiner?: StableDiffusion,
   ) {
     this.#refiner = refiner;
+    this.precision = options.precision ?? "float32";
     this.#parts = parts;
     this.#beside = {
       controls: controlNets.length,
@@ -259,6 +262,7 @@ export class StableDiffusion implements AsyncDisposable {
 
   /** How many pictures like this one are best drawn in step: more than 1 for small models only. */
   batchSize({ width, height }: Settings): number {
+    if (this.precision === "int8") return 1; // A picture would depend on those beside it.
     const { weights } = this.#parts.unet, { factor } = this.#parts.vae.config;
     const sizes = [...weights.names()].map((name) => weights.get(name)!.shape);
     const numbers = sizes.reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0);

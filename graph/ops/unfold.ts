@@ -17,9 +17,11 @@ export interface UnfoldOptions {
   readonly pads: readonly number[];
   /** What the picture is padded with: a number, or a scalar. Default 0. */
   readonly fill?: number | Value;
+  /** Unfolded pixels in memory at once, in bytes; default 32 MiB. */
+  readonly stripBytes?: number;
 }
 
-/** Rows of pixels are unfolded in strips of at most this many bytes, so that memory stays bounded. */
+/** The nine copies of a picture would take more memory than anything else in a network. */
 const STRIP_BYTES = 32 << 20;
 
 /**
@@ -29,7 +31,7 @@ const STRIP_BYTES = 32 << 20;
  */
 export function overWindows(
   x: Value,
-  { kernel: [kh, kw], strides, pads, fill = 0 }: UnfoldOptions,
+  { kernel: [kh, kw], strides, pads, fill = 0, stripBytes = STRIP_BYTES }: UnfoldOptions,
   product: (windows: Value) => Value,
 ): Value {
   const [top, left, bottom, right] = pads as [number, number, number, number];
@@ -40,7 +42,7 @@ export function overWindows(
   const [batch] = x.shape, channels = fixed("overWindows", x.shape, 3);
   const rowBytes = (typeof batch === "number" ? batch : 1) * columns * kh * kw * channels *
     byteSize(x.dtype);
-  const strip = Math.max(1, Math.floor(STRIP_BYTES / rowBytes));
+  const strip = Math.max(1, Math.floor(stripBytes / rowBytes));
   const strips: Value[] = [];
   for (let start = 0; start < rows; start += strip) {
     const count = Math.min(strip, rows - start);

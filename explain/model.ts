@@ -222,7 +222,7 @@ async function scanned(source: TensorSource, histogram: Map<number, number>) {
     bytes += "file" in tensor.location
       ? tensor.location.byteLength
       : tensor.location.data.byteLength;
-    if (!/^(F|BF)\d+$/.test(tensor.dtype)) continue;
+    if (!/^B?F\d/.test(tensor.dtype)) continue;
     for (const value of await toFloat32(tensor)) {
       const size = Math.abs(value);
       if (!Number.isFinite(size)) {

@@ -16,6 +16,9 @@ export type DType =
   | "uint64"
   | "bool";
 
+/** Element types that a file's weights may have: float8 is converted before a graph sees it. */
+export type FileDType = DType | "float8e4m3fn" | "float8e5m2";
+
 /** `[TensorProto.DataType code, bytes an element]` (onnx.proto). */
 const TABLE: Readonly<Record<DType, readonly [code: number, bytes: number]>> = {
   float32: [1, 4],
@@ -60,8 +63,8 @@ export function dtypeOfCode(code: number): DType | undefined {
 }
 
 /** Bytes an element takes. */
-export function byteSize(dtype: DType): number {
-  return TABLE[dtype][1];
+export function byteSize(dtype: FileDType): number {
+  return dtype === "float8e4m3fn" || dtype === "float8e5m2" ? 1 : TABLE[dtype][1];
 }
 
 /** True for the types that carry derivatives. */

@@ -1,5 +1,5 @@
 /** ONNX graphs as values: build with functions, differentiate, write. */
-export { type DType, dtypes, type NumericArray } from "./dtype.ts";
+export { type DType, dtypes, type FileDType, type NumericArray } from "./dtype.ts";
 export { type Dim, type Shape, ShapeError } from "./shape.ts";
 export {
   constant,

@@ -2,7 +2,14 @@
  * Graphs as values. A `Value` is a tensor that a graph will compute; it knows its type and the node
  * that makes it. A graph is whatever its outputs reach, so there is no builder and no dead code.
  */
-import { byteSize, type DType, dtypeOfArray, encodeElements, type NumericArray } from "./dtype.ts";
+import {
+  byteSize,
+  type DType,
+  dtypeOfArray,
+  encodeElements,
+  type FileDType,
+  type NumericArray,
+} from "./dtype.ts";
 import type { Attributes, OpDef } from "./op.ts";
 import { currentScope } from "./scope.ts";
 import { type Dim, elementCount, formatShape, type Shape } from "./shape.ts";
@@ -29,7 +36,9 @@ export type InitializerSource =
     /** Bytes of the tensor as stored. */
     readonly byteLength: number;
     /** The file's element type where it differs from the declared one. */
-    readonly storedAs?: DType;
+    readonly storedAs?: FileDType;
+    /** What the file's values are multiplied by when they are converted. */
+    readonly scale?: number;
   };
 
 /** A graph input, fed at every run. */

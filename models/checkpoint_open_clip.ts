@@ -57,8 +57,8 @@ function thirdOf(tensor: StoredTensor, third: number, name: string): StoredTenso
   const byteLength = whole / 3;
   const start = third * byteLength;
   return {
+    ...tensor,
     name,
-    dtype: tensor.dtype,
     shape: [rows / 3, ...rest],
     location: "data" in location
       ? { data: location.data.subarray(start, start + byteLength) }
@@ -79,8 +79,8 @@ async function transposed(tensor: StoredTensor): Promise<StoredTensor> {
     }
   }
   return {
+    ...tensor,
     name: "text_projection.weight",
-    dtype: tensor.dtype,
     shape: [columns, rows],
     location: { data },
   };

@@ -1,4 +1,4 @@
-import type { DType } from "../graph/dtype.ts";
+import type { DType, FileDType } from "../graph/dtype.ts";
 import { cast } from "../graph/ops/elementwise.ts";
 import type { InitializerSource, Value } from "../graph/value.ts";
 import { initializer, input } from "../graph/value.ts";
@@ -10,11 +10,13 @@ import type { ModelOptions } from "./graph_model.ts";
 import { isIgnoredTensor, spellings } from "./spellings.ts";
 
 /** Element types of a file that a floating-point weight may have, as graph/ names them. */
-const FLOATING: Partial<Record<StoredDType, DType>> = {
+const FLOATING: Partial<Record<StoredDType, FileDType>> = {
   F64: "float64",
   F32: "float32",
   F16: "float16",
   BF16: "bfloat16",
+  F8_E4M3: "float8e4m3fn",
+  F8_E5M2: "float8e5m2",
 };
 
 /** A layer's weight in fewer bits, and their scales: see weights/quantize.ts. */
@@ -209,9 +211,12 @@ function initializerSource(
   tensor: StoredTensor,
   dtype: "float32" | "float16",
 ): InitializerSource {
-  const { location } = tensor;
+  const { location, scale } = tensor;
   const storedAs = FLOATING[tensor.dtype]!;
-  if ("file" in location) return storedAs === dtype ? location : { ...location, storedAs };
+  if ("file" in location) {
+    if (storedAs === dtype) return location;
+    return { ...location, storedAs, ...(scale !== undefined && { scale }) };
+  }
   if (storedAs === dtype) return location;
   const { data } = location;
   // Views of wider elements need alignment, which a range of a larger array may lack.
@@ -220,5 +225,6 @@ function initializerSource(
   const out = dtype === "float32" ? new Float32Array(count) : new Float16Array(count);
   if (out instanceof Float32Array) widener(tensor.dtype)(bytes, out);
   else narrower(tensor.dtype)(bytes, out);
+  if (scale !== undefined) { for (let i = 0; i < out.length; i++) out[i]! *= scale; }
   return { data: new Uint8Array(out.buffer) };
 }

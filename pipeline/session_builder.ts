@@ -53,6 +53,8 @@ const STORED: Readonly<Record<string, StoredDType>> = {
   float32: "F32",
   float16: "F16",
   bfloat16: "BF16",
+  float8e4m3fn: "F8_E4M3",
+  float8e5m2: "F8_E5M2",
 };
 
 /** Builds sessions; those of other picture sizes share the weights that had to be converted. */
@@ -136,7 +138,14 @@ export class SessionBuilder {
     let tensor = this.#converted.get(key);
     if (!tensor) {
       const dtype = STORED[source.storedAs ?? type.dtype]!;
-      const stored = { name, dtype, shape, location: source };
+      const { scale } = source;
+      const stored = {
+        name,
+        dtype,
+        shape,
+        location: source,
+        ...(scale !== undefined && { scale }),
+      };
       tensor = toFloat32(stored).then((data) => Tensor.from(this.runtime, "float32", data, shape));
       this.#converted.set(key, tensor);
     }

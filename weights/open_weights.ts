@@ -2,6 +2,7 @@ import { findComponentFile } from "./component_files.ts";
 import { openGguf } from "./gguf_file.ts";
 import { openFile } from "./open_file.ts";
 import { openSafetensors } from "./safetensors.ts";
+import { withScales } from "./scaled.ts";
 import { openSharded } from "./sharded.ts";
 import type { TensorSource } from "./stored_tensor.ts";
 import { openTorchFile } from "./torch_file.ts";
@@ -18,7 +19,7 @@ async function openFileOfTensors(path: string): Promise<TensorSource> {
   const magic = String.fromCharCode(...await firstBytes(path));
   if (magic === "GGUF") return await openGguf(path);
   const isZip = magic === "PK\x03\x04", named = /\.(ckpt|pt|pth|bin)$/i.test(path);
-  return isZip || named ? await openTorchFile(path) : await openSafetensors(path);
+  return isZip || named ? await openTorchFile(path) : await withScales(await openSafetensors(path));
 }
 
 /** Opens the weights of a component's folder; see `findComponentFile` for the order of names. */

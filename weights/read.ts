@@ -29,11 +29,13 @@ export async function toFloat32(tensor: StoredTensor): Promise<Float32Array<Arra
   for await (const { bytes, offset } of pieces(tensor)) {
     widen(bytes, out.subarray(offset / step, (offset + bytes.length) / step));
   }
-  return out;
+  return scaled(out, tensor);
 }
 
 /** A tensor's values as float16, rounded to nearest even; a magnitude above 65504 becomes infinite. */
 export async function toFloat16(tensor: StoredTensor): Promise<Float16Array<ArrayBuffer>> {
+  // Scaled in float32: a product may fit float16 where a factor does not.
+  if (tensor.scale !== undefined) return Float16Array.from(await toFloat32(tensor));
   const out = new Float16Array(elementCount(tensor.shape));
   if (tensor.dtype === "F16") {
     await readBytesInto(tensor, new Uint8Array(out.buffer));
@@ -72,6 +74,11 @@ export async function* pieces(
     await file.readInto(location.offset + offset, bytes);
     yield { bytes, offset };
   }
+}
+
+function scaled<A extends Float32Array>(values: A, { scale }: StoredTensor): A {
+  if (scale !== undefined) { for (let i = 0; i < values.length; i++) values[i]! *= scale; }
+  return values;
 }
 
 async function readBytesInto(tensor: StoredTensor, target: Uint8Array<ArrayBuffer>): Promise<void> {

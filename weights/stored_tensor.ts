@@ -46,6 +46,8 @@ export interface StoredTensor {
   readonly shape: readonly number[];
   /** Where the elements are. */
   readonly location: TensorLocation;
+  /** What the elements are multiplied by when they are read as numbers: scaled float8. */
+  readonly scale?: number;
 }
 
 /** Tensors by name, from one file, several shards, or memory. */

@@ -5,6 +5,8 @@
  */
 
 import { parseArgs } from "node:util";
+// That file alone: the library, which has it too, takes a while to load.
+import { editDistance } from "../schedulers/edit_distance.ts";
 
 /** A mistake in how the program was called; exits with 2. */
 export class UsageError extends Error {
@@ -128,6 +130,9 @@ function readValue(flag: Flag, name: string, text: string | undefined): unknown 
   if (text === undefined) {
     throw new UsageError(`${name} needs a value${flag.value ? ` ${flag.value}` : ""}.`);
   }
+  if (text === "" && /^(FILE|PATH|DIR|MODEL)/.test(flag.value ?? "")) {
+    throw new UsageError(`${name} needs a value ${flag.value}; got "".`);
+  }
   if (flag.kind === "integer") return readInteger(flag, name, text);
   if (flag.kind === "number") return readNumber(flag, name, text);
   if (flag.choices && !flag.choices.includes(text)) {
@@ -141,6 +146,9 @@ function readInteger(flag: Flag, name: string, text: string): bigint {
     throw new UsageError(`${name} takes a whole number; got ${quote(text)}.`);
   }
   const value = BigInt(text);
+  if (value < -(2n ** 63n) || value >= 2n ** 64n) {
+    throw new UsageError(`${name} takes a whole number of 64 bits; got ${text}.`);
+  }
   checkRange(flag, name, Number(value), text);
   return value;
 }
@@ -180,20 +188,6 @@ export function nearest(word: string, known: readonly string[]): string[] {
     .sort((a, b) => a.edits - b.edits)
     .slice(0, 2)
     .map(({ name }) => name);
-}
-
-/** Levenshtein's distance between two short words. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const swap = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(swap, row[j]! + 1, next[j - 1]! + 1));
-    }
-    row = next;
-  }
-  return row[b.length]!;
 }
 
 /** The flags' part of a command's help: one aligned line a flag. */

@@ -95,7 +95,11 @@ async function requireWritable(folder: string, target: string): Promise<void> {
     await Deno.remove(probe);
   } catch (cause) {
     if (cause instanceof Deno.errors.NotCapable) throw cause;
-    const why = cause instanceof Error ? cause.message.split("\n")[0] : String(cause);
+    const why = cause instanceof Deno.errors.AlreadyExists
+      ? `${folder} is a file, not a folder`
+      : cause instanceof Error
+      ? cause.message.split("\n")[0]
+      : String(cause);
     throw new Error(`Cannot write ${target}: ${why}. Choose another --output.`, { cause });
   }
 }

@@ -161,6 +161,8 @@ export async function readImageFile(path: string | URL): Promise<Uint8Array> {
     if (cause instanceof Deno.errors.NotCapable) throw cause; // says which permission is missing
     const why = cause instanceof Deno.errors.NotFound
       ? "there is no such file"
+      : cause instanceof Deno.errors.IsADirectory
+      ? "it is a folder; expected a picture"
       : cause instanceof Error
       ? cause.message
       : String(cause);

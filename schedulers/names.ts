@@ -2,6 +2,7 @@
  * Schedulers by every name that users know them by.
  * @module
  */
+import { editDistance } from "./edit_distance.ts";
 import { RECIPES, type SchedulerName } from "./recipes/all.ts";
 import type { Settings } from "./settings.ts";
 
@@ -152,18 +153,4 @@ function nearest(key: string): string[] {
   const known = [...Object.keys(ALIASES), ...knownNames()];
   const scored = known.map((name) => ({ name, distance: editDistance(key, normalise(name)) }));
   return scored.sort((a, b) => a.distance - b.distance).slice(0, 4).map(({ name }) => name);
-}
-
-/** Levenshtein's distance: how many letters must be put in, left out or exchanged. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const exchange = row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(exchange, row[j]! + 1, next[j - 1]! + 1));
-    }
-    row = next;
-  }
-  return row.at(-1)!;
 }

@@ -7,6 +7,7 @@ export function sniff(start: Uint8Array): string | undefined {
   }
   if (text.startsWith("PK\x03\x04")) return "a zip archive (a torch checkpoint?)";
   if (text.startsWith("GGUF")) return "a GGUF file";
+  if (text.startsWith("\x89PNG") || text.startsWith("\xff\xd8\xff")) return "a picture";
   if (text.startsWith("\x89HDF")) return "an HDF5 file (Keras weights?)";
   if (start[0] === 0x80 && start[1]! >= 2 && start[1]! <= 5) {
     return "a Python pickle (a torch file from before version 1.6?)";

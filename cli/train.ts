@@ -91,7 +91,9 @@ const KINDS: Readonly<Record<string, Kind>> = {
     about: "a whole new model that knows the subject",
     page: {
       usage: "train dreambooth --images DIR --prompt TEXT --output DIR [FLAGS]",
-      text: ["Trains the whole model on the pictures: a diffusers folder for --model."],
+      text: [
+        "Trains the whole model on the pictures: of a diffusers folder a folder, of a file a file.",
+      ],
       examples: [
         'latent train dreambooth --images teal/ --prompt "a teal digit" --output teal-model/',
         'latent generate "a teal digit" --model teal-model/ -o digit.png',

@@ -22,6 +22,11 @@ export const TRAIN_FLAGS = {
     short: "m",
     help: "a diffusers folder, single file or name on the Hub (the embedded model)",
   },
+  config: {
+    kind: "text",
+    value: "DIR",
+    help: "for a single file: a diffusers folder whose configurations it has",
+  },
   variant: { kind: "text", value: "NAME", help: "the model's files of a variant, such as fp16" },
   images: {
     kind: "text",
@@ -112,6 +117,11 @@ const CONCEPT_FLAGS = {
   token: { kind: "text", value: "WORD", help: "word added to every caption" },
   "class-images": { kind: "text", value: "DIR", help: "pictures of the class to keep as it is" },
   "class-prompt": { kind: "text", value: "TEXT", help: "their prompt" },
+  "class-count": {
+    kind: "integer",
+    range: [1, 1e5],
+    help: "how many; the model draws those that are missing, and they stay (OUTPUT.class/)",
+  },
   "prior-weight": { kind: "number", range: [0, Infinity], help: "their weight in the loss (1)" },
   "text-encoder": { kind: "switch", help: "train the text encoder too" },
 } as const satisfies FlagTable;
@@ -136,6 +146,7 @@ export const LORA_FLAGS = {
 export function trainingOptions(flags: FlagValues<typeof TRAIN_FLAGS>): TrainingOptions {
   return {
     model: flags.model,
+    config: flags.config,
     variant: flags.variant,
     images: required("images", flags.images),
     strict: flags.strict,
@@ -182,6 +193,7 @@ export function conceptOptions(
     token: flags.token,
     classImages: flags["class-images"],
     classPrompt: flags["class-prompt"],
+    classCount: whole(flags["class-count"]),
     priorWeight: flags["prior-weight"],
     textEncoder: flags["text-encoder"],
   };

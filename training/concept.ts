@@ -9,6 +9,7 @@ import type { ModelParts } from "../pipeline/model_parts.ts";
 import type { SessionBuilder } from "../pipeline/session_builder.ts";
 import type { LoraNetwork } from "../weights/lora_names.ts";
 import { type BatchSource, checkBatch, type PromptFeeds } from "./batches.ts";
+import { type ClassPictures, drawClassPictures } from "./class_pictures.ts";
 import { denoiserGraph, noiseSettings } from "./denoiser_graph.ts";
 import { encodePrompts, type Example } from "./examples.ts";
 import { promptsWith } from "./new_word.ts";
@@ -45,6 +46,11 @@ export interface ConceptOptions extends RunOptions {
   readonly classImages?: string | undefined;
   /** Their prompt, where they have no captions. */
   readonly classPrompt?: string | undefined;
+  /**
+   * How many of them there are to be: what is missing is drawn by the model with `classPrompt`, into
+   * `classImages` or the folder `OUTPUT.class`, and kept.
+   */
+  readonly classCount?: number | undefined;
   /** Their weight in the loss. Default 1. */
   readonly priorWeight?: number | undefined;
   /** Changes the text encoders too. */
@@ -79,8 +85,10 @@ export async function* trainConcept(
   yield { kind: "stage", name: "opening the model" };
   const parts = await modelOf(settings), shape = trainingShape(parts, settings);
   const change = changeOf(parts, settings), builder = builderOf(settings);
-  const groups = yield* groupsOf({ parts, builder, settings, shape }, options);
-  checkBatch(settings.batch, groups.length);
+  const kept = classOf(options);
+  checkBatch(settings.batch, kept === undefined ? 1 : 2);
+  if (kept?.drawn) yield* drawClassPictures({ parts, settings, shape }, kept.drawn);
+  const groups = yield* groupsOf({ parts, builder, settings, shape }, options, kept?.folder);
 
   yield { kind: "stage", name: "building the training step" };
   const text = textEncoder
@@ -103,11 +111,11 @@ export async function* trainConcept(
   const prompts = textEncoder ? idFeeds(parts) : await stateFeeds(parts, builder, groups, settings);
   const noise = noiseSettings(parts), { batch, seed, snrGamma } = settings;
   const batches: BatchSource = { groups, batch, seed, noise, snrGamma, prompts };
-  const { prompt, token, classImages, classPrompt, priorWeight } = options;
+  const { prompt, token, classPrompt, priorWeight } = options;
   const identity = identityOf(kind, settings, {
     prompt,
     token,
-    classImages,
+    classImages: kept?.folder,
     classPrompt,
     priorWeight,
     textEncoder,
@@ -121,6 +129,27 @@ export async function* trainConcept(
   yield* train({ settings, identity, trainer, batches, rate, save, sample });
 }
 
+/** The folder of class pictures, and how many of which prompt are to be in it; none: undefined. */
+function classOf(
+  { classImages, classCount: count, classPrompt: prompt, output }: ConceptOptions,
+): { folder: string; drawn?: ClassPictures } | undefined {
+  if (count === undefined) return classImages === undefined ? undefined : { folder: classImages };
+  if (!Number.isSafeInteger(count) || count < 1) {
+    throw new TrainingError(
+      "classCount",
+      `Cannot draw ${count} class pictures: expected 1 or more.`,
+    );
+  }
+  if (prompt === undefined) {
+    throw new TrainingError(
+      "classPrompt",
+      'Cannot draw class pictures: no prompt is given for them, such as "a photo of a dog".',
+    );
+  }
+  const folder = classImages ?? `${output.replace(/\/+$/, "")}.class`;
+  return { folder, drawn: { folder, count, prompt } };
+}
+
 /** The subject's examples, and those of the class where there are some. */
 async function* groupsOf(
   context: {
@@ -129,7 +158,8 @@ async function* groupsOf(
     readonly settings: RunSettings;
     readonly shape: TrainingShape;
   },
-  { images, prompt, token, classImages, classPrompt, priorWeight = 1 }: ConceptOptions,
+  { images, prompt, token, classPrompt, priorWeight = 1 }: ConceptOptions,
+  classImages: string | undefined,
 ): AsyncGenerator<TrainingEvent, Example[][], void> {
   const subject = yield* examplesOf(context, {
     folder: images,

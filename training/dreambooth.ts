@@ -4,7 +4,8 @@ import type { LoraNetwork } from "../weights/lora_names.ts";
 import { toFloat32 } from "../weights/read.ts";
 import type { StoredTensor, TensorSource } from "../weights/stored_tensor.ts";
 import { type ConceptOptions, trainConcept } from "./concept.ts";
-import { checkFolder, saveModelFolder } from "./model_folder.ts";
+import { checkFile, placeOf, saveModelFile } from "./model_file.ts";
+import { checkOutput, isFolder, saveModelFolder } from "./model_folder.ts";
 import { withValues } from "./samples.ts";
 import { inputName } from "./training_step.ts";
 import { TrainingError } from "./training_error.ts";
@@ -12,17 +13,17 @@ import type { TrainingEvent } from "./training_run.ts";
 
 /**
  * DreamBooth (Ruiz et al. 2023, arXiv:2208.12242): trains the whole U-Net, and the text encoder
- * where asked, and writes a new model folder.
+ * where asked, and writes a new model: a folder of a folder, a single file of a single file.
  *
- * @throws {TrainingError} for options and pictures that cannot be learned from, for a model that
- *   is no folder, and where `output` is there already.
+ * @throws {TrainingError} for options and pictures that cannot be learned from, and where `output`
+ *   is there already.
  * @throws {DivergedError} when the loss is no number any more.
  */
 export async function* trainDreambooth(
   options: ConceptOptions,
 ): AsyncGenerator<TrainingEvent, void, void> {
   yield* trainConcept("dreambooth", options, (parts, { output }) => {
-    checkFolder(parts, output);
+    checkOutput(parts, output);
     if (options.textEncoder && parts.textEncoders.length > 1) {
       throw new TrainingError(
         "textEncoder",
@@ -41,6 +42,8 @@ export async function* trainDreambooth(
             initial.set(name, await toFloat32(stored));
           }
         }
+        const trained = [...places.values()].map(({ stored }) => stored);
+        if (!isFolder(parts)) await checkFile(parts.path, trained);
         return { parameters: [...built.values()].flat(), initial };
       },
       changed: (values) => {
@@ -50,7 +53,7 @@ export async function* trainDreambooth(
             new Map(
               [...values].flatMap(([name, data]) => {
                 const place = places.get(name)!;
-                return place.network === network ? [[place.stored.name, data]] : [];
+                return place.network === network ? [[placeOf(place.stored), data]] : [];
               }),
             ),
           );
@@ -63,7 +66,9 @@ export async function* trainDreambooth(
       },
       save: async (values) => {
         const changed = [...values].map(([name, data]) => ({ ...places.get(name)!, data }));
-        await saveModelFolder(parts, output, changed);
+        await (isFolder(parts)
+          ? saveModelFolder(parts, output, changed)
+          : saveModelFile(parts.path, output, changed));
         return output;
       },
       identity: {},

@@ -15,19 +15,24 @@ export interface ChangedTensor {
   readonly data: Float32Array;
 }
 
-/** Refuses what no folder can be written from, or where one would be overwritten. */
-export function checkFolder(parts: ModelParts, output: string): void {
-  if (!exists(join(folderOf(parts), "model_index.json"))) {
+/** Whether the model is a folder, or the embedded one: then so is what becomes of it. */
+export function isFolder({ path }: ModelParts): boolean {
+  return !exists(path) || !Deno.statSync(path).isFile;
+}
+
+/** Refuses an output that would overwrite something, or that others would not know for what it is. */
+export function checkOutput(parts: ModelParts, output: string): void {
+  if (!isFolder(parts) && !output.endsWith(".safetensors")) {
     throw new TrainingError(
-      "model",
-      `Cannot train the whole of ${parts.path}: it is a single file, and the result is a folder ` +
-        "with its configurations. Give a diffusers folder, or train a LoRA.",
+      "output",
+      `Cannot write the model to ${output}: ${parts.path} is a single file, and so is the result. ` +
+        "Give a name that ends in .safetensors.",
     );
   }
   if (!exists(output)) return;
   throw new TrainingError(
     "output",
-    `Cannot write the model to ${output}: it is there already. Choose another folder.`,
+    `Cannot write the model to ${output}: it is there already. Choose another name.`,
   );
 }
 
@@ -113,7 +118,8 @@ function isText(name: string): boolean {
   return [".json", ".txt", ".md"].includes(extname(name)) && !name.endsWith(".index.json");
 }
 
-function updated({ stored: { name, dtype, shape }, data }: ChangedTensor): StoredTensor {
+/** The tensor with its new values, in the element type that it had; float32 where that was another. */
+export function updated({ stored: { name, dtype, shape }, data }: ChangedTensor): StoredTensor {
   if (dtype === "F32") return tensorInMemory(name, dtype, shape, data);
   if (dtype !== "F16") return tensorInMemory(name, "F32", shape, data);
   return tensorInMemory(name, dtype, shape, Float16Array.from(data));

@@ -58,7 +58,8 @@ export async function readPictureFolder(
   );
 }
 
-async function pictureNames(folder: string, option: string): Promise<string[]> {
+/** The PNG, JPEG and WebP files of `folder`; throws TrainingError, of `option`, without one. */
+export async function pictureNames(folder: string, option: string): Promise<string[]> {
   const names: string[] = [];
   try {
     for await (const entry of Deno.readDir(folder)) {

@@ -22,6 +22,8 @@ export interface RunOptions {
   readonly model?: string | undefined;
   /** Weight files of a variant, such as `fp16`. */
   readonly variant?: string | undefined;
+  /** For a single file: a diffusers folder whose configurations and tokenizers are used. */
+  readonly config?: string | undefined;
   /** Folder of the pictures to learn. */
   readonly images: string;
   /** Refuse the folder for one picture that cannot be read, rather than skip it. */
@@ -153,11 +155,22 @@ export function builderOf({ library, providers = [cpu()], threads }: RunOptions)
  * only them. Rates, lengths and what belongs to the machine may be others when it goes on.
  */
 export function identityOf(kind: string, settings: RunSettings, extra: object): string {
-  const { model, images, batch, accumulate, optimizer, average, snrGamma, resolution, seed } =
-    settings;
+  const {
+    model,
+    config,
+    images,
+    batch,
+    accumulate,
+    optimizer,
+    average,
+    snrGamma,
+    resolution,
+    seed,
+  } = settings;
   return JSON.stringify({
     kind,
     model,
+    config,
     images,
     batch,
     accumulate,

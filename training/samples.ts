@@ -6,6 +6,7 @@ import type { ModelParts } from "../pipeline/model_parts.ts";
 import { StableDiffusion } from "../pipeline/stable_diffusion.ts";
 import { tensorInMemory, type TensorSource } from "../weights/stored_tensor.ts";
 import type { Example } from "./examples.ts";
+import { placeOf } from "./model_file.ts";
 import type { RunSettings } from "./run_options.ts";
 import type { TrainingShape } from "./text_graph.ts";
 
@@ -62,7 +63,7 @@ export function samplerOf(
   };
 }
 
-/** A network's weights with some of them replaced, float32 in memory. */
+/** A network's weights with some of them replaced, by their place in the file; float32 in memory. */
 export function withValues(
   weights: TensorSource,
   values: ReadonlyMap<string, Float32Array>,
@@ -71,7 +72,7 @@ export function withValues(
     ...weights,
     names: () => weights.names(),
     get(name) {
-      const tensor = weights.get(name), data = values.get(name);
+      const tensor = weights.get(name), data = tensor && values.get(placeOf(tensor));
       return tensor && data ? tensorInMemory(name, "F32", tensor.shape, data) : tensor;
     },
   };

@@ -10,8 +10,10 @@ import { TrainingError } from "./training_error.ts";
 import type { TrainingEvent } from "./training_run.ts";
 
 /** Opens the model of a run. */
-export function modelOf({ model, variant, signal }: RunSettings): Promise<ModelParts> {
-  return openModel(model, { variant, signal });
+export function modelOf(
+  { model, config, variant, signal }: RunSettings,
+): Promise<ModelParts> {
+  return openModel(model, { config, variant, signal });
 }
 
 /** Sizes of the run's batches in latents. @throws {TrainingError} for a side that does not fit. */

@@ -21,7 +21,7 @@ export async function loraDelta(layer: LoraLayer, shape: readonly number[]): Pro
   if (delta.length !== elementCount(shape)) {
     throw new ModelFormatError(
       `Cannot apply LoRA layer ${layer.key}: its parts make ${delta.length} elements; ` +
-        `expected [${shape}].`,
+        `expected [${shape}]. Is it for another family?`,
       { path: layer.path, key: layer.key },
     );
   }

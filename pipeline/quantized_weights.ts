@@ -16,10 +16,11 @@ import {
   quantizedNames,
   type WeightBits,
 } from "../weights/quantize.ts";
-import { pieces, toFloat32 } from "../weights/read.ts";
+import { toFloat32 } from "../weights/read.ts";
 import { openSafetensors } from "../weights/safetensors.ts";
 import { type GeneratedTensor, writeSafetensors } from "../weights/safetensors_write.ts";
 import {
+  type FileRange,
   type StoredTensor,
   tensorByteLength,
   tensorInMemory,
@@ -66,29 +67,50 @@ function layersOf(
 }
 
 /**
- * `source` with quantized layers beside it: float32 again for whoever does not look for them. Made
- * where they are not in the folder yet, which takes some seconds for a gigabyte.
+ * `source` with quantized layers beside it: float32 again for whoever does not look for them. Layers
+ * of a file are made where they are not in the folder yet, which takes some seconds for a gigabyte.
+ * Layers in memory, which a LoRA changed, are made again at every start: each weight of each LoRA
+ * would leave a file.
  */
 export async function quantizedWeights(
   network: QuantizedNetwork,
   source: TensorSource,
   options: QuantizeOptions,
 ): Promise<TensorSource> {
-  const { bits, folder, onWarning } = options;
-  const layers = layersOf(network, source, bits);
-  if (folder === undefined) return beside(source, await inMemory(layers, options));
+  const layers = layersOf(network, source, options.bits);
+  const lasting = layers.filter(({ location }) => "file" in location);
+  const changed = layers.filter(({ location }) => !("file" in location));
+  const sources = [
+    await keptWeights(network, lasting, { source: source.path, ...options }),
+    await inMemory(changed, options),
+  ];
+  return {
+    ...source,
+    names: () => source.names(),
+    get: (name) => source.get(name) ?? sources[0]!.get(name) ?? sources[1]!.get(name),
+  };
+}
+
+/** From the folder, if it has them or takes them; otherwise in memory. */
+async function keptWeights(
+  network: QuantizedNetwork,
+  layers: readonly StoredTensor[],
+  options: QuantizeOptions & { readonly source: string },
+): Promise<TensorSource> {
+  const { bits, folder, source, onWarning } = options;
+  if (folder === undefined || layers.length === 0) return await inMemory(layers, options);
   const path = join(folder, `${network}-int${bits}-${await keyOf(layers, options)}.safetensors`);
   try {
     if (!await isThere(path)) {
       await Deno.mkdir(folder, { recursive: true });
-      const metadata = { source: source.path, precision: `int${bits}` };
+      const metadata = { source, precision: `int${bits}` };
       await writeSafetensors(path, generated(layers, options), { metadata });
     }
-    return beside(source, await openSafetensors(path));
+    return await openSafetensors(path);
   } catch (error) {
     if (!isOfTheFolder(error)) throw error;
     onWarning?.(`quantized weights cannot be kept in ${folder}: ${error.message}`);
-    return beside(source, await inMemory(layers, options));
+    return await inMemory(layers, options);
   }
 }
 
@@ -109,33 +131,20 @@ function isOfTheFolder(error: unknown): error is Error {
     (error instanceof Error && "code" in error && /^(ENOSPC|EROFS|EDQUOT)$/.test(`${error.code}`));
 }
 
-/** `source`, which lists only its own names, with what `more` has. */
-function beside(source: TensorSource, more: TensorSource): TensorSource {
-  return {
-    ...source,
-    names: () => source.names(),
-    get: (name) => source.get(name) ?? more.get(name),
-  };
-}
-
-/** Equal for equal weights and settings: files are known by size and time, tensors in memory by content. */
+/** Equal for equal weights and settings; files are known by their size and time. */
 async function keyOf(
   layers: readonly StoredTensor[],
   { bits, limit }: QuantizeOptions,
 ): Promise<string> {
   const hash = createHash("sha256"), states = new Map<string, string>();
   hash.update(JSON.stringify({ VERSION, bits, limit, block: INT4_BLOCK }));
-  for (const tensor of layers) {
-    const { name, shape, dtype, location } = tensor;
-    hash.update(JSON.stringify({ name, shape, dtype }));
-    if ("file" in location) {
-      const { file, offset } = location;
-      if (!states.has(file)) {
-        const { size, mtime } = await Deno.stat(file);
-        states.set(file, `${file} ${size} ${mtime?.getTime()}`);
-      }
-      hash.update(`${states.get(file)} ${offset}`);
-    } else for await (const { bytes } of pieces(tensor)) hash.update(bytes);
+  for (const { name, shape, dtype, location } of layers) {
+    const { file, offset } = location as FileRange;
+    if (!states.has(file)) {
+      const { size, mtime } = await Deno.stat(file);
+      states.set(file, `${file} ${size} ${mtime?.getTime()}`);
+    }
+    hash.update(JSON.stringify([name, shape, dtype, states.get(file), offset]));
   }
   return hash.digest("hex").slice(0, 32);
 }

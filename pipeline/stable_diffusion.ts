@@ -509,6 +509,7 @@ export class StableDiffusion implements AsyncDisposable {
 /** What changes networks needs their weights. @throws {ModelFormatError} */
 function requireNetworks(parts: ModelParts, options: OpenOptions): void {
   const given = (list: readonly unknown[] | undefined) => (list?.length ?? 0) > 0;
+  if ((options.precision ?? "float32") !== "float32") requireWeights(parts, "quantize");
   if (given(options.loras)) requireWeights(parts, "merge LoRAs into");
   if (given(options.embeddings)) requireWeights(parts, "teach words to");
   if (given(options.controlNets)) requireWeights(parts, "use ControlNets with");

@@ -17,6 +17,7 @@ import type { GraphModel } from "../../models/graph_model.ts";
 import { unet } from "../../models/unet.ts";
 import { decoderGraph } from "../../models/autoencoder_graphs.ts";
 import { type ModelParts, openFolder } from "../../pipeline/model_parts.ts";
+import { quantizing } from "../../pipeline/precision.ts";
 import { SessionBuilder } from "../../pipeline/session_builder.ts";
 import type { NetworkName } from "./peer.ts";
 import { type Variant, VARIANTS } from "./variants.ts";
@@ -46,15 +47,21 @@ class Latent {
   async load(network: NetworkName): Promise<Record<string, string>> {
     const { side, variant, threads } = this.choices;
     const { parts, runtime } = await (this.#opened ??= this.#open());
-    const build = () => graphOf(network, parts, side);
-    const graph = variant.lowering ? lowering(variant.lowering, build) : build();
     const builder = new SessionBuilder(this.#tuned(runtime, network), {
       providers: [cpu()],
+      ...quantizing(variant.precision),
       ...(threads !== undefined && { threads }),
     });
     const feeds = Object.entries(feedsOf(network, side)).map(([name, [data, shape]]) =>
       [name, Tensor.from(runtime, dtypeOf(data), data, shape)] as const
     );
+    const quantized = {
+      ...parts,
+      unet: { ...parts.unet, weights: await builder.weightsOf("unet", parts.unet.weights) },
+      vae: { ...parts.vae, weights: await builder.weightsOf("vae_decoder", parts.vae.weights) },
+    };
+    const build = () => graphOf(network, quantized, side);
+    const graph = variant.lowering ? lowering(variant.lowering, build) : build();
     const session = await builder.build(graph);
     this.#sessions.set(network, { session, feeds: Object.fromEntries(feeds) });
     return { onnxruntime: runtime.version };

@@ -6,6 +6,7 @@
 
 import type { SessionOptions } from "../../ffi/session_options.ts";
 import type { Lowering } from "../../graph/lowering.ts";
+import type { Precision } from "../../pipeline/precision.ts";
 
 /** What differs from the product. */
 export interface Variant {
@@ -13,6 +14,8 @@ export interface Variant {
   readonly session?: Omit<SessionOptions, "initializers" | "providers">;
   /** The family of nodes that the graph is built from. */
   readonly lowering?: Lowering;
+  /** Bits of the weights. */
+  readonly precision?: Precision;
   /** Memory that it may need at 512x512, in GB; 3 by default. */
   readonly gigabytes?: number;
 }
@@ -41,4 +44,6 @@ export const VARIANTS: Readonly<Record<string, Variant>> = {
   denormals: config({ "session.set_denormal_as_zero": "1" }),
   standard: { lowering: "standard" },
   primitive: { lowering: "primitive" },
+  int8: { precision: "int8" },
+  int4: { precision: "int4" },
 };

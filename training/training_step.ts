@@ -1,5 +1,5 @@
 /** One step of training as one graph: forward, backward, update. */
-import { add, greater, mul, sub, where } from "../graph/ops/arithmetic.ts";
+import { add, div, greater, max, mul, sub, where } from "../graph/ops/arithmetic.ts";
 import { identity } from "../graph/ops/elementwise.ts";
 import { grad } from "../graph/grad.ts";
 import { scope } from "../graph/scope.ts";
@@ -24,6 +24,11 @@ export interface TrainingStepOptions {
   readonly checkpointing?: boolean | undefined;
   /** Keeps a second set of parameters that follows by this decay: an exponential average. */
   readonly average?: number | undefined;
+  /**
+   * The average's decay rises with the updates n as (1 + n) / (10 + n) up to `average`, so that it
+   * forgets how the parameters began. Default false.
+   */
+  readonly averageRises?: boolean | undefined;
 }
 
 /** A tensor that a step reads and gives back changed. */
@@ -71,6 +76,11 @@ export function trainingStep(options: TrainingStepOptions): TrainingStep {
     const remembered = (of: Value, role: string) =>
       input(nameOf(inputName(of), role), "float32", of.shape);
 
+    const share = average === undefined
+      ? undefined
+      : options.averageRises
+      ? max(1 - average, div(9, add(count, 10)))
+      : 1 - average;
     const gathered = apply ? parameters.map((p) => remembered(p, "gradient")) : [];
     const sums = raw.map((g, i) => apply ? add(gathered[i]!, mul(g, 1 / accumulate)) : g);
     const norm = globalNorm(sums);
@@ -92,7 +102,7 @@ export function trainingStep(options: TrainingStepOptions): TrainingStep {
       });
       if (average !== undefined) {
         const old = remembered(parameter, "average");
-        const moved = add(old, mul(sub(next, old), 1 - average));
+        const moved = add(old, mul(sub(next, old), share!));
         keep(of, "average", old, whenApplied(moved, old));
       }
       if (now) keep(of, "gradient", gathered[i]!, where(now, 0, sums[i]!));

@@ -30,8 +30,21 @@ function matrix({ shape }: TensorType, transposed: number): [Dim, Dim] {
 const matMulOp: OpDef<Pair, object> = {
   type: "MatMul",
   infer: ([a, b]) => [productType("MatMul", a, b)],
-  vjp: (g, { inputs: [a, b] }) => [matMul(g, swap(b)), matMul(swap(a), g)],
+  vjp: (g, { inputs: [a, b] }) => {
+    const [rows, sums] = asMatrices(a, b, g);
+    return [matMul(g, swap(b)), matMul(swap(rows), sums)];
+  },
 };
+
+/**
+ * The rows that met the matrix `b` and their cotangents, all in one matrix each where `b` has no
+ * more axes: the product with them then sums over all at once, instead of making a matrix for each
+ * and adding those up.
+ */
+function asMatrices(a: Value, b: Value, g: Value): [Value, Value] {
+  if (b.shape.length > 2 || a.shape.length === 2) return [a, g];
+  return [reshape(a, [-1, a.shape.at(-1)!]), reshape(g, [-1, g.shape.at(-1)!])];
+}
 
 /** Swaps the last two axes. */
 function swap(x: Value): Value {
@@ -115,8 +128,10 @@ const fusedMatMulOp: OpDef<Pair, FusedAttributes> = {
   infer: ([a, b], { transA, transB }) => [productType("FusedMatMul", a, b, transA, transB)],
   vjp: (g, { inputs: [a, b], attributes: { alpha, transA, transB } }) => {
     const A = transA ? swap(a) : a, B = transB ? swap(b) : b;
-    const dA = scale(matMul(g, swap(B)), alpha), dB = scale(matMul(swap(A), g), alpha);
-    return [transA ? swap(dA) : dA, transB ? swap(dB) : dB];
+    const dA = scale(matMul(g, swap(B)), alpha);
+    const [rows, sums] = asMatrices(A, b, g);
+    const dB = transB ? matMul(swap(sums), rows) : matMul(swap(rows), sums);
+    return [transA ? swap(dA) : dA, scale(dB, alpha)];
   },
 };
 

@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { StableDiffusion } from "../../../pipeline/stable_diffusion.ts";
+import {
+  type EmbeddedOptions,
+  STAGE_DEFAULTS,
+  type StageName,
+  trainEmbedded,
+} from "../../../training/embedded/train_embedded.ts";
+import { prepare } from "./small_digits.ts";
+
+const SHORT: EmbeddedOptions["stages"] = {
+  pair: { steps: 8, batch: 16 },
+  image: { steps: 4, batch: 16 },
+  pieces: { steps: 12, batch: 4 },
+  whole: { steps: 4, batch: 2 },
+  latents: { steps: 1 },
+  denoiser: { steps: 8, batch: 4 },
+};
+
+interface Losses {
+  readonly stages: Map<string, number[]>;
+  readonly saved: string | undefined;
+}
+
+/** Runs and gathers the losses of each stage; stops after `stopAfter` updates. */
+async function run(options: EmbeddedOptions, stopAfter = Infinity): Promise<Losses> {
+  const stages = new Map<string, number[]>();
+  let stage = "", saved: string | undefined, updates = 0;
+  for await (const event of trainEmbedded({ stages: SHORT, saveEvery: 4, ...options })) {
+    if (event.kind === "stage") stage = event.name;
+    if (event.kind === "saved") saved = event.path;
+    if (event.kind !== "update") continue;
+    stages.set(stage, [...stages.get(stage) ?? [], event.loss]);
+    if (++updates >= stopAfter) break;
+  }
+  return { stages, saved };
+}
+
+async function withFolder(body: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await body(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("trainEmbedded makes a model that can be opened and draws", async () => {
+  await withFolder(async (folder) => {
+    const output = join(folder, "digits");
+    await prepare(output);
+    const { stages, saved } = await run({ output, half: true });
+    assert.equal(saved, output);
+    for (const name of Object.keys(STAGE_DEFAULTS) as StageName[]) {
+      if (name === "latents") continue;
+      const losses = stages.get(name)!;
+      assert.equal(losses.length, SHORT![name]!.steps, name);
+    }
+    for (const name of ["pair", "pieces"]) {
+      const losses = stages.get(name)!;
+      assert.ok(losses.at(-1)! < losses[0]!, `${name}: ${losses}`);
+    }
+    await using sd = await StableDiffusion.open(output, { variant: "fp16", threads: 1 });
+    const image = await sd.generate({ prompt: "a red seven", steps: 2, seed: 1 });
+    assert.deepEqual([image.width, image.height], [64, 64]);
+    await assert.rejects(run({ output }), { name: "TrainingError", option: "output" });
+  });
+});
+
+Deno.test("trainEmbedded goes on after an interruption with the same losses", async () => {
+  await withFolder(async (folder) => {
+    const whole = join(folder, "whole"), parts = join(folder, "parts");
+    const only = ["pieces", "latents", "denoiser"] as const;
+    await prepare(whole);
+    await prepare(parts);
+    const expected = await run({ output: whole, only });
+    await run({ output: parts, only: ["pieces"] }, 6);
+    await assert.rejects(run({ output: parts, only }), { name: "TrainingError", option: "resume" });
+    const pieces = await run({ output: parts, only, resume: true }, 8 + 5);
+    assert.deepEqual(pieces.stages.get("pieces"), expected.stages.get("pieces")!.slice(4));
+    const denoiser = await run({ output: parts, only, resume: true });
+    assert.deepEqual(denoiser.stages.get("denoiser"), expected.stages.get("denoiser")!.slice(4));
+  });
+});

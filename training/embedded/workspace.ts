@@ -1,0 +1,189 @@
+/** The folder in which the embedded model is trained: what stages leave for the next. */
+import { join } from "node:path";
+import { clipVisionConfig } from "../../models/clip_config.ts";
+import { assetFolder } from "../../pipeline/assets.ts";
+import { type ModelParts, openFolder } from "../../pipeline/model_parts.ts";
+import { readJsonObject } from "../../pipeline/pipeline_index.ts";
+import { openComponent, openWeights } from "../../weights/open_weights.ts";
+import { toFloat32 } from "../../weights/read.ts";
+import { writeSafetensors } from "../../weights/safetensors_write.ts";
+import { tensorInMemory, type TensorSource, tensorSource } from "../../weights/stored_tensor.ts";
+import type { ClipPair } from "./contrast_graph.ts";
+import { type Fields, makeFields, openFields, saveFields } from "./fields.ts";
+import { freshWeights } from "./fresh_weights.ts";
+import { exists } from "./stage.ts";
+import { tokenizerFiles, trainMerges } from "./vocabulary.ts";
+
+const PROJECTION = "text_projection.weight", SCALE = "logit_scale";
+
+/** Folder and name of each network's weights. */
+const WEIGHTS = {
+  unet: "unet/diffusion_pytorch_model.safetensors",
+  vae: "vae/diffusion_pytorch_model.safetensors",
+  text: "text_encoder/model.safetensors",
+  vision: "image_encoder/model.safetensors",
+  shared: "clip/text_projection.safetensors",
+} as const;
+
+/** A network of the model. */
+export type NetworkName = keyof typeof WEIGHTS;
+
+/** Tensors with their shapes and new values. */
+export type Values = ReadonlyMap<string, Float32Array>;
+
+/** Paths of one training, and what is at them. */
+export class Workspace {
+  /** A diffusers folder that can be opened from the first stage on. */
+  readonly model: string;
+
+  /** `folder` is where everything is kept. */
+  constructor(readonly folder: string, readonly seed: number) {
+    this.model = join(folder, "model");
+  }
+
+  /** Where a stage's checkpoint is. */
+  checkpoint(stage: string): string {
+    return join(this.folder, `${stage}.checkpoint.safetensors`);
+  }
+
+  /** The folder of the U-Net's examples. */
+  get latents(): string {
+    return join(this.folder, "latents");
+  }
+
+  /** Digits to train on as distance fields, made once. */
+  fields(): Promise<Fields> {
+    return this.#fields("training");
+  }
+
+  /** Digits that nothing is trained on. */
+  heldOut(): Promise<Fields> {
+    return this.#fields("held_out");
+  }
+
+  async #fields(which: "training" | "held_out"): Promise<Fields> {
+    const path = (name: string) => join(this.folder, `${name}_fields.safetensors`);
+    if (!await exists(path(which))) {
+      const { training, heldOut } = await makeFields();
+      await saveFields(path("held_out"), heldOut);
+      await saveFields(path("training"), training);
+    }
+    return await openFields(path(which));
+  }
+
+  /**
+   * Begins: the configurations of the embedded model, a tokenizer trained from captions, and weights
+   * that have learned nothing. Does nothing where it was done before.
+   */
+  async begin(): Promise<void> {
+    if (await exists(this.model)) return;
+    const embedded = await assetFolder("digits"),
+      beside = `${this.model}.${crypto.randomUUID()}.tmp`;
+    await Deno.mkdir(beside, { recursive: true });
+    await copyTexts(embedded, beside);
+    await writeTokenizer(join(beside, "tokenizer"));
+    const component = (name: string) => openComponent(join(embedded, name), { variant: "fp16" });
+    const write = async (name: NetworkName, like: TensorSource, how: "uniform" | "transformer") => {
+      const fresh = freshWeights(like, this.seed, how);
+      await writeSafetensors(join(beside, WEIGHTS[name]), all(fresh), {
+        metadata: { format: "pt" },
+      });
+    };
+    await write("unet", await component("unet"), "uniform");
+    await write("vae", await component("vae"), "uniform");
+    await write("text", await component("text_encoder"), "transformer");
+    await write("vision", await component("image_encoder"), "transformer");
+    const shared = await openWeights(join(embedded, WEIGHTS.shared));
+    const projection = freshWeights(only(shared, PROJECTION), this.seed, "transformer");
+    const scale = tensorInMemory(SCALE, "F32", [1], Float32Array.of(Math.log(1 / 0.07)));
+    await writeSafetensors(join(beside, WEIGHTS.shared), [...all(projection), scale]);
+    await Deno.rename(beside, this.model);
+  }
+
+  /** The model as it is now. */
+  parts(): Promise<ModelParts> {
+    return openFolder(this.model);
+  }
+
+  /** The CLIP pair as it is now; the text's projection is among the text's weights. */
+  async pair(): Promise<ClipPair> {
+    const { textEncoders: [text] } = await this.parts();
+    const path = join(this.model, "image_encoder", "config.json");
+    const shared = await openWeights(join(this.model, WEIGHTS.shared));
+    return {
+      text: {
+        config: text!.config,
+        weights: tensorSource(this.model, [
+          ...all(text!.weights),
+          ...all(only(shared, PROJECTION)),
+        ]),
+      },
+      vision: {
+        config: clipVisionConfig(await readJsonObject(path), path),
+        weights: await openWeights(join(this.model, WEIGHTS.vision)),
+      },
+    };
+  }
+
+  /** The logarithm of what the pair's cosines are multiplied by. */
+  async logitScale(): Promise<Float32Array> {
+    const shared = await openWeights(join(this.model, WEIGHTS.shared));
+    return await toFloat32(shared.get(SCALE)!);
+  }
+
+  /** Replaces those of a network's tensors that `values` has. */
+  async write(name: NetworkName, values: Values): Promise<void> {
+    const path = join(this.model, WEIGHTS[name]), source = await openWeights(path);
+    const tensors = all(source).map((stored) => {
+      const data = values.get(stored.name);
+      return data ? tensorInMemory(stored.name, "F32", stored.shape, data.slice()) : stored;
+    });
+    // Read whole before the file is replaced: stored tensors point into it.
+    const whole = await Promise.all(
+      tensors.map(async (tensor) =>
+        tensorInMemory(tensor.name, "F32", tensor.shape, await toFloat32(tensor))
+      ),
+    );
+    await writeSafetensors(path, whole, { metadata: { format: "pt" } });
+  }
+
+  /** Changes keys of one of the model's JSON files. */
+  async configure(file: string, change: Readonly<Record<string, unknown>>): Promise<void> {
+    const path = join(this.model, file), beside = `${path}.tmp`;
+    const json = { ...await readJsonObject(path), ...change };
+    await Deno.writeTextFile(beside, JSON.stringify(json, null, 2));
+    await Deno.rename(beside, path);
+  }
+}
+
+/** All of a network's values, by name. */
+export async function valuesOf(source: TensorSource): Promise<Map<string, Float32Array>> {
+  const entries = all(source).map(async (stored) =>
+    [stored.name, await toFloat32(stored)] as const
+  );
+  return new Map(await Promise.all(entries));
+}
+
+function all(source: TensorSource) {
+  return [...source.names()].map((name) => source.get(name)!);
+}
+
+function only(source: TensorSource, name: string): TensorSource {
+  return tensorSource(source.path, [source.get(name)!]);
+}
+
+async function writeTokenizer(folder: string): Promise<void> {
+  await Deno.mkdir(folder, { recursive: true });
+  for (const [name, text] of Object.entries(tokenizerFiles(trainMerges(), 32))) {
+    await Deno.writeTextFile(join(folder, name), text);
+  }
+}
+
+/** Copies the JSON files but for the tokenizer's. */
+async function copyTexts(from: string, to: string): Promise<void> {
+  await Deno.mkdir(to, { recursive: true });
+  for await (const { name, isDirectory } of Deno.readDir(from)) {
+    if (isDirectory && name !== "tokenizer") await copyTexts(join(from, name), join(to, name));
+    if (name.endsWith(".json")) await Deno.copyFile(join(from, name), join(to, name));
+  }
+}

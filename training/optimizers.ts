@@ -45,7 +45,7 @@ function withPenalty(gradient: Value, parameter: Value, decay: number): Value {
 
 /** A parameter shrunk by `rate * decay`, apart from the gradient (arXiv:1711.05101). */
 function shrunk(parameter: Value, rate: Value, decay: number): Value {
-  return decay === 0 ? parameter : sub(parameter, mul(parameter, mul(rate, decay)));
+  return decay === 0 ? parameter : mul(parameter, sub(1, mul(rate, decay)));
 }
 
 /** Gradient descent, as `torch.optim.SGD` without momentum. */
@@ -131,9 +131,10 @@ function adamUpdate(
   { betas: [b1, b2] = [0.9, 0.999], epsilon = 1e-8 }: AdamOptions,
 ): Slots {
   const mean = blend(oldMean!, gradient, b1), squares = blend(oldSquare!, square(gradient), b2);
-  // Both means began at zero: what they lack is divided out.
-  const stride = div(rate, sub(1, pow(b1, count)));
-  const size = add(div(sqrt(squares), sqrt(sub(1, pow(b2, count)))), epsilon);
+  // Both means began at zero: what they lack is divided out, of the scalars rather than of them.
+  const lack = sqrt(sub(1, pow(b2, count)));
+  const stride = mul(div(rate, sub(1, pow(b1, count))), lack);
+  const size = add(sqrt(squares), mul(epsilon, lack));
   return { parameter: sub(parameter, mul(div(mean, size), stride)), memory: [mean, squares] };
 }
 

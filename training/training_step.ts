@@ -1,6 +1,5 @@
 /** One step of training as one graph: forward, backward, update. */
 import { add, div, greater, max, mul, sub, where } from "../graph/ops/arithmetic.ts";
-import { identity } from "../graph/ops/elementwise.ts";
 import { grad } from "../graph/grad.ts";
 import { scope } from "../graph/scope.ts";
 import { input, type Value } from "../graph/value.ts";
@@ -72,7 +71,7 @@ export function trainingStep(options: TrainingStepOptions): TrainingStep {
     const apply = accumulate > 1 ? input("apply", "float32", []) : undefined;
     const state: StateTensor[] = [];
     const keep = (of: string, role: string, now: Value, next: Value) =>
-      state.push({ name: nameOf(of, role), now, next: identity(next), of, role });
+      state.push({ name: nameOf(of, role), now, next, of, role });
     const remembered = (of: Value, role: string) =>
       input(nameOf(inputName(of), role), "float32", of.shape);
 

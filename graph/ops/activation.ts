@@ -3,7 +3,7 @@ import { throughExpansion } from "../grad.ts";
 import { lower } from "../lowering.ts";
 import { apply, type OpDef, opTable } from "../op.ts";
 import type { Value } from "../value.ts";
-import { add, mul } from "./arithmetic.ts";
+import { add, mul, sub } from "./arithmetic.ts";
 import { erf, sigmoid, tanh } from "./elementwise.ts";
 
 const quickGeluOp: OpDef<readonly [Value], { alpha: number }> = {
@@ -11,12 +11,20 @@ const quickGeluOp: OpDef<readonly [Value], { alpha: number }> = {
   domain: "com.microsoft",
   attributes: { alpha: "float" },
   infer: ([x]) => [x],
-  vjp: throughExpansion(([x], { alpha }) => sigmoidGate(x, alpha)),
+  // y = x s, s = sigmoid(alpha x): y' = s + alpha y (1 - s)
+  vjp: (g, { inputs: [x], attributes: { alpha }, outputs: [y] }) => {
+    const s = sigmoid(scaled(x, alpha)), gate = y as Value;
+    return [mul(g, add(s, scaled(sub(gate, mul(gate, s)), alpha)))];
+  },
 };
+
+function scaled(x: Value, factor: number): Value {
+  return factor === 1 ? x : mul(x, factor);
+}
 
 /** `x * sigmoid(alpha * x)` */
 function sigmoidGate(x: Value, alpha: number): Value {
-  return mul(x, sigmoid(alpha === 1 ? x : mul(x, alpha)));
+  return mul(x, sigmoid(scaled(x, alpha)));
 }
 
 function gated(x: Value, alpha: number): Value {

@@ -10,12 +10,12 @@ import {
 import { prepare } from "./small_digits.ts";
 
 const SHORT: EmbeddedOptions["stages"] = {
-  pair: { steps: 8, batch: 16 },
-  image: { steps: 4, batch: 16 },
+  pair: { steps: 6, batch: 16 },
+  image: { steps: 2, batch: 16 },
   pieces: { steps: 12, batch: 4 },
-  whole: { steps: 4, batch: 2 },
+  whole: { steps: 2, batch: 2 },
   latents: { steps: 1 },
-  denoiser: { steps: 8, batch: 4 },
+  denoiser: { steps: 4, batch: 2 },
 };
 
 interface Losses {
@@ -50,7 +50,7 @@ Deno.test("trainEmbedded makes a model that can be opened and draws", async () =
   await withFolder(async (folder) => {
     const output = join(folder, "digits");
     await prepare(output);
-    const { stages, saved } = await run({ output, half: true });
+    const { stages, saved } = await run({ output, half: true, team: 1 });
     assert.equal(saved, output);
     for (const name of Object.keys(STAGE_DEFAULTS) as StageName[]) {
       if (name === "latents") continue;
@@ -71,15 +71,13 @@ Deno.test("trainEmbedded makes a model that can be opened and draws", async () =
 Deno.test("trainEmbedded goes on after an interruption with the same losses", async () => {
   await withFolder(async (folder) => {
     const whole = join(folder, "whole"), parts = join(folder, "parts");
-    const only = ["pieces", "latents", "denoiser"] as const;
+    const only = ["pieces"] as const;
     await prepare(whole);
     await prepare(parts);
     const expected = await run({ output: whole, only });
-    await run({ output: parts, only: ["pieces"] }, 6);
+    await run({ output: parts, only }, 6);
     await assert.rejects(run({ output: parts, only }), { name: "TrainingError", option: "resume" });
-    const pieces = await run({ output: parts, only, resume: true }, 8 + 5);
-    assert.deepEqual(pieces.stages.get("pieces"), expected.stages.get("pieces")!.slice(4));
-    const denoiser = await run({ output: parts, only, resume: true });
-    assert.deepEqual(denoiser.stages.get("denoiser"), expected.stages.get("denoiser")!.slice(4));
+    const rest = await run({ output: parts, only, resume: true });
+    assert.deepEqual(rest.stages.get("pieces"), expected.stages.get("pieces")!.slice(4));
   });
 });

@@ -15,11 +15,10 @@ import { type FlagTable, nearest, parseFlags, UsageError } from "./flags.ts";
 import { withInterrupt } from "./interrupt.ts";
 import { helpText, type Page } from "./page.ts";
 import { print } from "./standard_output.ts";
+import { EMBEDDED_FLAGS, embeddedOptions } from "./train_embedded_flags.ts";
 import {
   conceptOptions,
   DREAMBOOTH_FLAGS,
-  EMBEDDED_FLAGS,
-  embeddedOptions,
   LORA_FLAGS,
   required,
   TEXTUAL_INVERSION_FLAGS,

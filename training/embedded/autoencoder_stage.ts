@@ -33,7 +33,7 @@ export async function* trainAutoencoder(
 ): AsyncGenerator<TrainingEvent, void, void> {
   const { builder, steps, batch, saveEvery, signal, phase } = options;
   const { side, rate, flat } = PHASES[phase], { seed } = workspace;
-  const { vae } = await workspace.parts(), fields = await workspace.fields();
+  const vae = await workspace.autoencoder(), fields = await workspace.fields();
   const { loss, parameters } = autoencoderGraph(vae, { batch, side });
   const step = trainingStep({
     parameters,
@@ -70,7 +70,7 @@ async function evenLatents(
   builder: SessionBuilder,
   values: Values,
 ): Promise<Values> {
-  const { vae } = await workspace.parts(), count = 256;
+  const vae = await workspace.autoencoder(), count = 256;
   const fields = await workspace.fields();
   const random = new TorchCpuGenerator(derivedSeed(workspace.seed, 0, "even latents"));
   const { pictures } = draw(fields, drawTraits(fields, count, random), random);

@@ -35,7 +35,7 @@ export async function* makeLatents(
   signal?: AbortSignal,
 ): AsyncGenerator<TrainingEvent, void, void> {
   await Deno.mkdir(workspace.latents, { recursive: true });
-  const { vae } = await workspace.parts(), fields = await workspace.fields();
+  const vae = await workspace.autoencoder(), fields = await workspace.fields();
   const side = SIDE / vae.config.factor, channels = vae.config.latentChannels;
   using encoder = await pictureEncoder(vae, builder);
   for (let i = 0; i < files; i++) {

@@ -1,8 +1,9 @@
 /** The folder in which the embedded model is trained: what stages leave for the next. */
 import { join } from "node:path";
 import { clipVisionConfig } from "../../models/clip_config.ts";
+import { type VaeConfig, vaeConfig } from "../../models/vae_config.ts";
 import { assetFolder } from "../../pipeline/assets.ts";
-import { type ModelParts, openFolder } from "../../pipeline/model_parts.ts";
+import { type ModelParts, type Network, openFolder } from "../../pipeline/model_parts.ts";
 import { readJsonObject } from "../../pipeline/pipeline_index.ts";
 import { openComponent, openWeights } from "../../weights/open_weights.ts";
 import { toFloat32 } from "../../weights/read.ts";
@@ -103,6 +104,15 @@ export class Workspace {
   /** The model as it is now. */
   parts(): Promise<ModelParts> {
     return openFolder(this.model);
+  }
+
+  /** The autoencoder as it is now. */
+  async autoencoder(): Promise<Network<VaeConfig>> {
+    const path = join(this.model, "vae", "config.json");
+    return {
+      config: vaeConfig(await readJsonObject(path), path),
+      weights: await openWeights(join(this.model, WEIGHTS.vae)),
+    };
   }
 
   /** The CLIP pair as it is now; the text's projection is among the text's weights. */

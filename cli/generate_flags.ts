@@ -146,6 +146,15 @@ export const GENERATE_FLAGS = {
   "no-metadata": { kind: "switch", help: "do not write into the picture how it was made" },
   "hash-weights": { kind: "switch", help: "write the SHA-256 of large weight files into it, too" },
   "vae-tiling": { kind: "switch", help: "decode in tiles, as is done when memory is short" },
+  "vae-tile-size": {
+    kind: "integer",
+    range: [32, 65536],
+    help: "side of these tiles in pixels (the model's own size)",
+  },
+  "low-memory": {
+    kind: "switch",
+    help: "as little memory as can be: halves converted part by part, decoding in small tiles",
+  },
   ...PROVIDER_FLAGS,
   precision: {
     kind: "text",
@@ -184,6 +193,7 @@ export function generateOptions(flags: GenerateFlags): Omit<GenerateOptions, "pr
     ...given("rng", flags.rng),
     ...given("ensd", number(flags.ensd)),
     ...given("vaeTiling", flags["vae-tiling"]),
+    ...given("vaeTileSize", number(flags["vae-tile-size"])),
     ...given("metadata", flags["no-metadata"] && false),
     ...given("width", number(flags.width)),
     ...given("height", number(flags.height)),
@@ -213,6 +223,7 @@ export function openOptionsOf(
     ...given("variant", flags.variant),
     ...given("offline", flags.offline),
     ...given("hashWeights", flags["hash-weights"]),
+    ...given("lowMemory", flags["low-memory"]),
     ...given("config", flags.config),
     ...given("vae", flags.vae),
     ...given("refiner", flags.refiner),

@@ -21,6 +21,7 @@ const RUN_FLAGS = [
     "precision",
     "offline",
     "hash-weights",
+    "low-memory",
   ] as const,
   ...[
     "lora",

@@ -59,12 +59,17 @@ export class Autoencoder implements Disposable {
    */
   async decode(
     latents: Latents,
-    options: { readonly tiling?: boolean | undefined; readonly signal?: AbortSignal | undefined } =
-      {},
+    options: {
+      readonly tiling?: boolean | undefined;
+      /** Side of the tiles in pixels. Default: that of the pictures it was trained on. */
+      readonly tileSize?: number | undefined;
+      readonly signal?: AbortSignal | undefined;
+    } = {},
   ): Promise<Image> {
     const { config } = this.parts.vae, { factor } = config;
     const width = latents.width * factor, height = latents.height * factor;
-    const side = Math.max(1, Math.trunc(config.sampleSize / factor));
+    const { tileSize = config.sampleSize } = options;
+    const side = Math.max(1, Math.trunc(tileSize / factor));
     const isLarger = latents.width > side || latents.height > side;
     const tiling = isLarger && (options.tiling ?? exceedsMemory(width * height));
     const decode = (part: Latents) => this.#decode(part, options.signal);

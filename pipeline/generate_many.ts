@@ -23,7 +23,16 @@ const OWN: readonly (keyof GenerateOptions)[] = [
   ...["conditioning", "clipSkip", "seed", "rng", "ensd", "noise", "latents"] as const,
   ...["variationSeed", "variationStrength", "guidanceScale", "guidanceRescale"] as const,
   ...["imageGuidanceScale", "image", "mask", "maskBlur", "maskedPadding"] as const,
-  ...["pasteBack", "extend", "depth", "vaeTiling", "metadata", "signal", "seat"] as const,
+  ...[
+    "pasteBack",
+    "extend",
+    "depth",
+    "vaeTiling",
+    "vaeTileSize",
+    "metadata",
+    "signal",
+    "seat",
+  ] as const,
 ];
 
 /** Numbers for what has no text: solvers, tables. */

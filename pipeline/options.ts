@@ -149,6 +149,8 @@ export interface GenerateOptions extends SizeConditioning {
   readonly ensd?: number;
   /** Decode in tiles: true, false, or by default when memory would not suffice. */
   readonly vaeTiling?: boolean;
+  /** Side of these tiles in pixels: smaller ones take less memory. Default: the model's own size. */
+  readonly vaeTileSize?: number;
   /** Write how the picture was made into its file. Default true. */
   readonly metadata?: boolean;
   /** Its place among pictures that are drawn in step: see `inStep`. */
@@ -276,6 +278,7 @@ export function checkOptions(options: GenerateOptions): void {
     throw new OptionError("likeScale", "Cannot generate: likeScale needs the picture to be like.");
   }
   for (const { weight = 1 } of options.loras ?? []) requireNumber("loras", weight);
+  requireInteger("vaeTileSize", options.vaeTileSize ?? 64, 32);
   requireNumber("tokenMerging", options.tokenMerging ?? 0, 0, MOST_MERGED);
   if (options.stepCache) checkStepCache(options.stepCache);
   if (options.hires) checkHires(options.hires);

@@ -10,8 +10,14 @@ import type { Runtime } from "../ffi/runtime.ts";
 import type { Session } from "../ffi/session.ts";
 import { Tensor } from "../ffi/tensor.ts";
 import { type ExternalInitializer, toOnnx } from "../graph/onnx_write.ts";
+import { partition } from "../graph/partition.ts";
+import { leaves, reachable } from "../graph/reachable.ts";
+import type { Value } from "../graph/value.ts";
+import { weightBehind } from "../graph/weight_views.ts";
 import type { GraphModel } from "../models/graph_model.ts";
 import { toFloat32 } from "../weights/read.ts";
+import type { NetworkSession } from "./network_session.ts";
+import { PartedNetwork } from "./parted_network.ts";
 import { weightsLeftMapped } from "./weight_packing.ts";
 import type { Quantizing } from "./precision.ts";
 import { type QuantizedNetwork, quantizedWeights } from "./quantized_weights.ts";
@@ -25,6 +31,8 @@ export interface SessionBuilderOptions {
   readonly threads?: number;
   /** How the large networks' weights are quantized. Default: not at all. */
   readonly quantizing?: Quantizing;
+  /** Take as little memory as can be, at the cost of time. Default false. */
+  readonly lowMemory?: boolean;
   /** Told, once each, what is not as it was asked for: a provider that another stands in for. */
   readonly onWarning?: (message: string) => void;
 }
@@ -34,6 +42,12 @@ export interface SessionBuilderOptions {
  * others stay mapped: they cost no memory of their own, and no time to load.
  */
 const PACKING = { budget: 256 << 20, small: 64 << 20 };
+
+/** The same where memory is what counts. */
+const LOW_MEMORY_PACKING = { budget: 64 << 20, small: 16 << 20 };
+
+/** Bytes of weights, as stored, that a part of a network has where memory is what counts. */
+const PART_BYTES = 128 << 20;
 
 /**
  * Optimizers that read weights. Those supplied from memory reach the kernels only: an optimizer
@@ -46,6 +60,9 @@ const READS_WEIGHTS = [
   "ConvMulFusion",
   "ConvBNFusion",
 ].join(";");
+
+/** Further ones, that would convert weights for good. */
+const CONVERTS_WEIGHTS = `${READS_WEIGHTS};FuseFp16InitializerToFp32NodeTransformer`;
 
 /** How safetensors spells the element types that a file's weights may have. */
 const STORED: Readonly<Record<string, StoredDType>> = {
@@ -83,8 +100,11 @@ export class SessionBuilder {
    * Builds the session of `model`. Weights in F32 stay in their file, mapped by ONNX Runtime. Only a
    * session whose memory never moves may be `recorded`, where the provider is asked to (CUDA graphs).
    */
-  async build(model: GraphModel, { recorded = false } = {}): Promise<Session> {
-    const variable = weightsLeftMapped(model, PACKING);
+  async build(model: GraphModel, { recorded = false, isPart = false } = {}): Promise<Session> {
+    const { lowMemory = false } = this.options;
+    const variable = isPart
+      ? new Set<Value>()
+      : weightsLeftMapped(model, lowMemory ? LOW_MEMORY_PACKING : PACKING);
     const { bytes, initializers, externalRoot } = toOnnx({ ...model, variable });
     const supplied = new Map<string, Tensor>();
     // One at a time: what is read and not yet converted stays small.
@@ -96,8 +116,12 @@ export class SessionBuilder {
       initializers: supplied,
       // The plan's one block would come on top of what the arena keeps from the first run.
       memoryPattern: false,
+      ...(lowMemory && { cpuArena: false }),
       config: {
-        ...(supplied.size > 0 && { "optimization.disable_specified_optimizers": READS_WEIGHTS }),
+        ...((supplied.size > 0 || isPart) && {
+          "optimization.disable_specified_optimizers": isPart ? CONVERTS_WEIGHTS : READS_WEIGHTS,
+        }),
+        ...(isPart && { "session.disable_prepacking": "1" }),
         ...(externalRoot !== undefined && {
           "session.model_external_initializers_file_folder_path": externalRoot,
         }),
@@ -118,6 +142,24 @@ export class SessionBuilder {
     });
     for (const { message } of session.skipped) this.#warn(message);
     return session;
+  }
+
+  /**
+   * Builds a network with many weights. Where memory is what counts and its file has them in half
+   * precision, in parts that convert their weights whenever they run: then they stay mapped, too.
+   */
+  async buildLarge(model: GraphModel): Promise<NetworkSession> {
+    if (!this.options.lowMemory || !hasConversions(model)) return await this.build(model);
+    const sessions: Session[] = [];
+    try {
+      for (const part of partition(model.outputs, PART_BYTES)) {
+        sessions.push(await this.build({ ...model, ...part }, { isPart: true }));
+      }
+    } catch (error) {
+      for (const session of sessions) session.dispose();
+      throw error;
+    }
+    return new PartedNetwork(sessions, new Set(Object.keys(model.outputs)));
   }
 
   #warn(message: string): void {
@@ -157,4 +199,12 @@ export class SessionBuilder {
 function unrecorded(provider: Provider): Provider {
   const { enable_cuda_graph: _, trt_cuda_graph_enable: __, ...options } = provider.options;
   return { ...provider, options };
+}
+
+/** Whether the file of some weight has another type than the graph. */
+function hasConversions({ outputs }: GraphModel): boolean {
+  return leaves(reachable(Object.values(outputs))).some((value) => {
+    const weight = weightBehind(value);
+    return weight && "file" in weight.source && weight.source.storedAs !== undefined;
+  });
 }

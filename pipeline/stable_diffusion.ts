@@ -89,6 +89,11 @@ export interface OpenOptions extends OpenModelOptions {
   /** Threads within an operator. Default: ONNX Runtime's choice. */
   readonly threads?: number;
   /**
+   * Take as little memory as can be, for more time: weights in half precision are converted part by
+   * part at every step, and pictures are decoded in tiles of 256 pixels. Default false.
+   */
+  readonly lowMemory?: boolean;
+  /**
    * Keep everything on the device from step to step, where a run allows it: plain guidance, nothing
    * beside the prompt. Default: with CUDA. The processor does it, too, and gains nothing.
    */
@@ -104,13 +109,15 @@ export interface OpenOptions extends OpenModelOptions {
 const NOTHING_LEARNED: LearnedTokens = { ids: [], vectors: new Float32Array() };
 
 function builderOf(
-  { providers = [cpu()], library, threads, precision, onQuantize, onWarning }: OpenOptions,
+  { providers = [cpu()], library, threads, precision, onQuantize, lowMemory, onWarning }:
+    OpenOptions,
 ): SessionBuilder {
   const runtime = openRuntime(library === undefined ? {} : { library });
   return new SessionBuilder(runtime, {
     providers,
     ...quantizing(precision, onQuantize),
     ...(threads !== undefined && { threads }),
+    ...(lowMemory && { lowMemory }),
     ...(onWarning && { onWarning }),
   });
 }
@@ -121,6 +128,7 @@ export class StableDiffusion implements AsyncDisposable {
   readonly #beside: Beside;
   readonly #switch: LoraSwitch;
   readonly #deviceLoop: boolean;
+  readonly #lowMemory: boolean;
   /** LoRAs that are inputs of the networks, not merged. */
   readonly #always: readonly Lora[];
   readonly #autoencoder: Autoencoder;
@@ -179,6 +187,7 @@ export class StableDiffusion implements AsyncDisposable {
       clip: options.clip,
     });
     this.providers = builder.options.providers;
+    this.#lowMemory = options.lowMemory ?? false;
     this.#deviceLoop = options.deviceLoop ?? this.providers[0]?.via === "cuda";
     this.#facts = new FactsGatherer(parts, builder, options);
   }
@@ -434,6 +443,7 @@ export class StableDiffusion implements AsyncDisposable {
   async decode(latents: Latents, settings?: Settings): Promise<Image> {
     const decoded = await this.#autoencoder.decode(latents, {
       tiling: settings?.vaeTiling,
+      tileSize: settings?.vaeTileSize,
       signal: settings?.signal,
     });
     const image = settings ? paintingOf(settings)?.finish(decoded) ?? decoded : decoded;
@@ -473,7 +483,8 @@ export class StableDiffusion implements AsyncDisposable {
 
   /** All options of one picture: checked, and with the defaults of the model's files. */
   settings(given: GenerateOptions): Settings {
-    return settingsFor(this.#parts, this.#beside, given);
+    const tiles = this.#lowMemory ? { vaeTiling: true, vaeTileSize: 256 } : {};
+    return settingsFor(this.#parts, this.#beside, { ...tiles, ...given });
   }
 
   /** Releases all sessions. */

@@ -4,7 +4,6 @@
  * @module
  */
 
-import type { Session } from "../ffi/session.ts";
 import { midBlockFocus } from "../models/attention_maps.ts";
 import { adapterFeature } from "../models/t2i_adapter.ts";
 import { unet, type UNetCut, type UNetOptions } from "../models/unet.ts";
@@ -79,15 +78,15 @@ export class UNetNetworks implements Disposable {
     shape: UNetShape,
     options: UNetOptions,
     { loras, looks }: Pick<GuidedPrompt, "loras"> & { readonly looks: boolean },
-  ): Promise<Session> {
+  ): Promise<NetworkSession> {
     const { config } = this.network;
     const weights = await this.builder.weightsOf("unet", this.network.weights);
     const model = withLoraInputs(
       loras,
       (own) => unet(config, weights, shape, { ...options, ...own }),
     );
-    if (!looks) return await this.builder.build(model);
+    if (!looks) return await this.builder.buildLarge(model);
     const outputs = { ...model.outputs, focus: midBlockFocus(model) };
-    return await this.builder.build({ ...model, outputs });
+    return await this.builder.buildLarge({ ...model, outputs });
   }
 }

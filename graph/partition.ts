@@ -2,6 +2,7 @@
  * A graph in parts that run one after the other: each is given what those before have made. Only
  * what goes from part to part has to be in memory between them, and only one part's weights.
  */
+import { type DType, dtypes } from "./dtype.ts";
 import { applyAll } from "./op.ts";
 import { cast } from "./ops/elementwise.ts";
 import { reachable } from "./reachable.ts";
@@ -116,6 +117,10 @@ class PartCopy {
 function asStored(value: Value): Value {
   const { name, source } = weightBehind(value)!;
   if ("data" in source || source.storedAs === undefined) return value;
-  const { storedAs, ...place } = source;
+  const { storedAs, scale, ...place } = source;
+  // Graphs have no tensors of 8-bit floats: those are converted once, outside.
+  if (!isDType(storedAs) || scale !== undefined) return value;
   return cast(initializer(name, storedAs, value.shape as number[], place), value.dtype);
 }
+
+const isDType = (name: string): name is DType => (dtypes as readonly string[]).includes(name);

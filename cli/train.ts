@@ -120,7 +120,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
       ],
       examples: [
         "latent train embedded --output my-digits",
-        'latent generate "a red seven" --model my-digits -o seven.png',
+        "latent train embedded --output my-digits --resume",
       ],
       flags: EMBEDDED_FLAGS,
     },

@@ -19,6 +19,7 @@ const NOT_RUN: Readonly<Record<string, string>> = {
   "latent models remove": "has nothing to remove",
   "pip download": "fetches from the network",
   "latent runtime remove": "has nothing to remove",
+  "latent train embedded": "takes hours; its stages have tests of their own",
   "latent explain --all": "takes minutes; its topics have tests of their own",
   "latent explain guidance": "as above",
   "latent explain schedulers": "as above",

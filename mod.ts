@@ -88,7 +88,12 @@ export { LORA_MODES, type LoraMode } from "./pipeline/prompt_loras.ts";
 export { ImageError } from "./pipeline/image_error.ts";
 export type { ImageFormat } from "./pipeline/image_file.ts";
 export type { ResizeFilter } from "./pipeline/image_resize.ts";
-export { type Precision, PRECISIONS } from "./pipeline/precision.ts";
+export {
+  type Convolution,
+  CONVOLUTIONS,
+  type Precision,
+  PRECISIONS,
+} from "./pipeline/precision.ts";
 export type { Pixels } from "./pipeline/pixels.ts";
 export type { Latents, LatentSize } from "./pipeline/autoencoder.ts";
 export type { Conditioning } from "./pipeline/text_conditioning.ts";

@@ -149,6 +149,7 @@ export function openedAs(model: Partial<PictureFacts["model"]> = {}): OpenOption
     "refiner",
     "loraMode",
     "precision",
+    "convolution",
     "clip",
     "clipVae",
   ] as const;

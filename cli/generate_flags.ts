@@ -5,6 +5,7 @@
  */
 
 import {
+  CONVOLUTIONS,
   type GenerateOptions,
   Image,
   type Lora,
@@ -161,6 +162,11 @@ export const GENERATE_FLAGS = {
     choices: PRECISIONS,
     help: "of the weights: int8 is faster on a CPU, int4 takes least memory (float32)",
   },
+  convolution: {
+    kind: "text",
+    choices: CONVOLUTIONS,
+    help: "of 3x3 kernels: winograd is faster for large models, with 1 GB in the cache (direct)",
+  },
   output: {
     kind: "text",
     value: "PATH",
@@ -217,9 +223,10 @@ export function openOptionsOf(
     onWarning: (message) => hear.warning(message),
     onDownload: bytes("fetching"),
     onHashing: bytes("hashing"),
-    onQuantize: bytes("quantizing"),
+    onConvert: bytes("preparing weights"),
     providers: providersOf(flags),
     ...given("precision", flags.precision),
+    ...given("convolution", flags.convolution),
     ...given("variant", flags.variant),
     ...given("offline", flags.offline),
     ...given("hashWeights", flags["hash-weights"]),

@@ -19,6 +19,7 @@ const RUN_FLAGS = [
     "device",
     "provider-option",
     "precision",
+    "convolution",
     "offline",
     "hash-weights",
     "low-memory",

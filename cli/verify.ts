@@ -22,7 +22,7 @@ import { helpText, type Page } from "./page.ts";
 import { progressTo } from "./progress.ts";
 import { print } from "./standard_output.ts";
 
-const { model, config, variant, vae, refiner, offline, lora, embedding, precision } =
+const { model, config, variant, vae, refiner, offline, lora, embedding, precision, convolution } =
   GENERATE_FLAGS;
 const { image, mask, depth, like, wildcards, quiet, verbose, help } = GENERATE_FLAGS;
 
@@ -46,6 +46,7 @@ const VERIFY_FLAGS = {
   wildcards,
   ...PROVIDER_FLAGS,
   precision,
+  convolution,
   tolerance: { kind: "integer", range: [0, 255], help: "difference that a channel may have (0)" },
   quiet,
   verbose,

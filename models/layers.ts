@@ -4,6 +4,7 @@
  * both.
  */
 import { conv } from "../graph/ops/conv.ts";
+import { winogradConv } from "../graph/ops/winograd.ts";
 import { linear as linearOp } from "../graph/ops/linalg.ts";
 import { groupNormalization, layerNormalization } from "../graph/ops/normalization.ts";
 import { convInt4, convInt8, linearInt4, linearInt8 } from "../graph/ops/quantized.ts";
@@ -64,11 +65,28 @@ export function conv2d(
       : padding;
     const shift = bias ? w.tensor("bias", [outChannels]) : undefined;
     const few = w.quantized(), sizes = { kernel: [kernel, kernel] as const, strides, pads };
+    const kernels = winogradFits(x, sizes) ? w.winogradKernels(shape) : undefined;
     const y = few
       ? (few.bits === 8 ? convInt8 : convInt4)(x, { ...few, bias: shift }, sizes)
+      : kernels
+      ? winogradConv(x, kernels, shift)
       : conv(x, w.tensor("weight", shape), shift, { strides, pads });
     return w.options.adapt?.({ name: w.path, shape, convolution: { strides, pads } }, x, y) ?? y;
   });
+}
+
+/** Pixels from which on Winograd's way pays: below, reading kernels of four times the size takes it up. */
+const WINOGRAD_PIXELS = 1024;
+
+/** Whether a convolution can be Winograd's, and is worth it. */
+function winogradFits(
+  { shape }: Value,
+  { kernel, strides, pads }: Readonly<Record<"kernel" | "strides" | "pads", readonly number[]>>,
+): boolean {
+  const isPlain = kernel.every((side) => side === 3) && strides.every((step) => step === 1) &&
+    pads.every((side) => side === 1);
+  const isFixed = shape.every((dim) => typeof dim === "number");
+  return isPlain && isFixed && Number(shape[2]) * Number(shape[3]) >= WINOGRAD_PIXELS;
 }
 
 /**

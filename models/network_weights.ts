@@ -5,6 +5,7 @@ import { initializer, input } from "../graph/value.ts";
 import { narrower, widener } from "../weights/convert.ts";
 import { ModelFormatError } from "../weights/model_format_error.ts";
 import { quantizedNames, type WeightBits } from "../weights/quantize.ts";
+import { WINOGRAD_PLACES, winogradName } from "../weights/winograd.ts";
 import type { StoredDType, StoredTensor, TensorSource } from "../weights/stored_tensor.ts";
 import type { ModelOptions } from "./graph_model.ts";
 import { isIgnoredTensor, spellings } from "./spellings.ts";
@@ -142,6 +143,29 @@ export class NetworkWeights {
       }
     }
     return undefined;
+  }
+
+  /**
+   * The layer's 3x3 kernels [outputs, inputs, 3, 3] as `winogradConv` takes them; undefined where the
+   * source does not have them so, or where training changes the weight.
+   */
+  winogradKernels(shape: readonly number[]): Value | undefined {
+    const full = this.#fullName("weight"), { bound, options, source, dtype } = this.#network;
+    if (options.parameter?.(full)) return undefined;
+    const stored = spellings(full).map((name) => source.get(winogradName(name))).find(Boolean);
+    if (stored === undefined) return undefined;
+    this.#require(full, shape);
+    const known = bound.get(stored.name);
+    if (known !== undefined) return known;
+    const [places, outputs, inputs] = [WINOGRAD_PLACES, shape[0]!, shape[1]!];
+    const kernels = initializer(
+      stored.name,
+      dtype,
+      [places, outputs, inputs],
+      initializerSource(stored, dtype),
+    );
+    bound.set(stored.name, kernels);
+    return kernels;
   }
 
   /**

@@ -9,7 +9,7 @@ import type { Settings as SchedulerSettings } from "../schedulers/settings.ts";
 import { schedulerName } from "./choose_scheduler.ts";
 import { Image } from "./image.ts";
 import type { GenerateOptions } from "./options.ts";
-import type { Precision } from "./precision.ts";
+import type { Convolution, Precision } from "./precision.ts";
 import type { LoraMode } from "./prompt_loras.ts";
 import { parametersText } from "./parameters_text.ts";
 import type { Settings } from "./settings.ts";
@@ -41,6 +41,8 @@ export interface PictureFacts {
     readonly refiner?: string;
     /** Of the weights, where it is not float32. */
     readonly precision?: Precision;
+    /** Of the large networks, where it is not direct: it rounds otherwise. */
+    readonly convolution?: Convolution;
     readonly weights?: readonly WeightFile[];
   };
   /** Of this program, of ONNX Runtime, of Deno and of whatever else matters. */

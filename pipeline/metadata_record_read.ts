@@ -1,7 +1,7 @@
 import { isObject } from "./metadata_json.ts";
 import { LORA_MODES } from "./prompt_loras.ts";
 import type { PictureRecord } from "./metadata_record.ts";
-import { PRECISIONS } from "./precision.ts";
+import { CONVOLUTIONS, PRECISIONS } from "./precision.ts";
 
 type Check = (value: unknown) => boolean;
 
@@ -23,6 +23,7 @@ const MEMBERS: Readonly<Record<string, Check>> = {
     variant: isAbsentOr(isText),
     config: isAbsentOr(isText),
     precision: isAbsentOr((value) => (PRECISIONS as readonly unknown[]).includes(value)),
+    convolution: isAbsentOr((value) => (CONVOLUTIONS as readonly unknown[]).includes(value)),
     vae: isAbsentOr(isText),
     clip: isAbsentOr(isText),
     clipVae: isAbsentOr(isText),

@@ -15,7 +15,7 @@ import type { ModelParts } from "./model_parts.ts";
 import { isPulled } from "./picture_pulls.ts";
 import type { LoraMode } from "./prompt_loras.ts";
 import { onnxFiles } from "./onnx_folder.ts";
-import type { Precision } from "./precision.ts";
+import type { Convolution, Precision } from "./precision.ts";
 import type { SessionBuilder } from "./session_builder.ts";
 import type { Settings } from "./settings.ts";
 
@@ -33,6 +33,7 @@ export interface OpenedWith {
   readonly clip?: string;
   readonly clipVae?: string;
   readonly precision?: Precision;
+  readonly convolution?: Convolution;
   readonly embeddings?: readonly string[];
   readonly controlNets?: readonly string[];
   readonly hashWeights?: boolean;
@@ -54,7 +55,7 @@ export class FactsGatherer {
   async gather(chosen: Settings): Promise<PictureFacts> {
     const { name, settings } = chooseScheduler(this.parts.schedulerConfig, chosen);
     const { variant, config, vae, refiner, clip, clipVae } = this.opened;
-    const { loraMode = "merged", precision = "float32" } = this.opened;
+    const { loraMode = "merged", precision = "float32", convolution = "direct" } = this.opened;
     const pulled = isPulled(chosen);
     return {
       model: {
@@ -67,6 +68,7 @@ export class FactsGatherer {
         ...(loraMode !== "merged" && { loraMode }),
         ...(refiner !== undefined && { refiner }),
         ...(precision !== "float32" && { precision }),
+        ...(convolution !== "direct" && { convolution }),
         weights: await (this.#weights ??= this.#hashWeights()),
       },
       versions: {

@@ -21,6 +21,35 @@ export type Precision = "float32" | "int8" | "int4";
 /** All of them. */
 export const PRECISIONS: readonly Precision[] = ["float32", "int8", "int4"];
 
+/**
+ * How 3x3 convolutions are computed: `direct`, or `winograd`, which multiplies less where there are
+ * many pixels and channels, keeps the kernels in a form of four times their size in the cache folder,
+ * and rounds a little differently.
+ */
+export type Convolution = "direct" | "winograd";
+
+/** All of them. */
+export const CONVOLUTIONS: readonly Convolution[] = ["direct", "winograd"];
+
+/** @throws {OptionError} for an unknown way, or one that other kernels have no use for. */
+export function checkConvolution(
+  convolution: string = "direct",
+  precision: Precision = "float32",
+  providers: readonly Provider[] = [],
+): void {
+  const refuse = (why: string) => new OptionError("convolution", `Cannot open: ${why}`);
+  if (!(CONVOLUTIONS as readonly string[]).includes(convolution)) {
+    const all = CONVOLUTIONS.join(", ");
+    throw refuse(`convolution must be one of ${all}; got ${convolution}.`);
+  }
+  if (convolution === "direct") return;
+  if (precision !== "float32") {
+    throw refuse(`Winograd's convolutions are of float32 weights; got precision ${precision}.`);
+  }
+  const other = providers.find(({ via }) => via !== "builtin");
+  if (other) throw refuse(`${other.name} chooses by itself how it convolves. Leave it out.`);
+}
+
 /** @throws {OptionError} for an unknown precision, or one that the provider has no kernels for. */
 export function checkPrecision(
   precision: string = "float32",
@@ -58,10 +87,24 @@ export function quantizing(
   onProgress?: Quantizing["onProgress"],
 ): { quantizing?: Quantizing } {
   if (precision === "float32") return {};
-  const cache = ownCacheFolder(),
-    folder = cache === undefined ? undefined : join(cache, "quantized");
-  const bits = precision === "int8" ? 8 : 4;
+  const bits = precision === "int8" ? 8 : 4, folder = formsFolder("quantized");
   return { quantizing: { bits, limit: int8Limit(), folder, onProgress } };
+}
+
+/** For {@linkcode SessionBuilderOptions}; nothing for direct convolutions. */
+export function winograd(
+  convolution: Convolution = "direct",
+  onProgress?: Quantizing["onProgress"],
+): { winograd?: Pick<Quantizing, "folder" | "onProgress"> } {
+  return convolution === "direct"
+    ? {}
+    : { winograd: { folder: formsFolder("winograd"), onProgress } };
+}
+
+/** Where weights in another form are kept. */
+function formsFolder(form: string): string | undefined {
+  const cache = ownCacheFolder();
+  return cache === undefined ? undefined : join(cache, form);
 }
 
 /**

@@ -5,8 +5,6 @@
  * @module
  */
 
-import { createHash } from "node:crypto";
-import { join } from "node:path";
 import {
   INT4_BLOCK,
   int4Scales,
@@ -17,21 +15,10 @@ import {
   type WeightBits,
 } from "../weights/quantize.ts";
 import { toFloat32 } from "../weights/read.ts";
-import { openSafetensors } from "../weights/safetensors.ts";
-import { type GeneratedTensor, writeSafetensors } from "../weights/safetensors_write.ts";
-import {
-  type FileRange,
-  type StoredTensor,
-  tensorByteLength,
-  tensorInMemory,
-  type TensorSource,
-  tensorSource,
-} from "../weights/stored_tensor.ts";
-
+import type { GeneratedTensor } from "../weights/safetensors_write.ts";
+import type { StoredTensor, TensorSource } from "../weights/stored_tensor.ts";
+import { derivedWeights, type LargeNetwork } from "./derived_weights.ts";
 import type { Quantizing } from "./precision.ts";
-
-/** Networks that run in fewer bits. */
-export type QuantizedNetwork = "unet" | "vae_decoder";
 
 /** How weights are quantized, and who is told that nothing can be kept. */
 export type QuantizeOptions = Quantizing & {
@@ -46,14 +33,14 @@ const VERSION = 1;
  * timestep's, of a few rows; and what the prompt goes through, since text encoders put numbers a
  * hundred times the others' size into its first token.
  */
-const KEPT: Readonly<Record<QuantizedNetwork, RegExp>> = {
+const KEPT: Readonly<Record<LargeNetwork, RegExp>> = {
   unet: /^(conv_in|conv_out|time_|add_|class_|encoder_hid_)|time_emb_proj|attn2\.to_[kv]\./,
   vae_decoder: /^(?!decoder\.)|^decoder\.(conv_in|conv_out)\./,
 };
 
 /** The weights of a network's layers that are quantized. */
 function layersOf(
-  network: QuantizedNetwork,
+  network: LargeNetwork,
   source: TensorSource,
   bits: WeightBits,
 ): StoredTensor[] {
@@ -67,86 +54,20 @@ function layersOf(
 }
 
 /**
- * `source` with quantized layers beside it: float32 again for whoever does not look for them. Layers
- * of a file are made where they are not in the folder yet, which takes some seconds for a gigabyte.
- * Layers in memory, which a LoRA changed, are made again at every start: each weight of each LoRA
- * would leave a file.
+ * `source` with quantized layers beside it: float32 again for whoever does not look for them.
  */
-export async function quantizedWeights(
-  network: QuantizedNetwork,
+export function quantizedWeights(
+  network: LargeNetwork,
   source: TensorSource,
   options: QuantizeOptions,
 ): Promise<TensorSource> {
-  const layers = layersOf(network, source, options.bits);
-  const lasting = layers.filter(({ location }) => "file" in location);
-  const changed = layers.filter(({ location }) => !("file" in location));
-  const sources = [
-    await keptWeights(network, lasting, { source: source.path, ...options }),
-    await inMemory(changed, options),
-  ];
-  return {
-    ...source,
-    names: () => source.names(),
-    get: (name) => source.get(name) ?? sources[0]!.get(name) ?? sources[1]!.get(name),
-  };
-}
-
-/** From the folder, if it has them or takes them; otherwise in memory. */
-async function keptWeights(
-  network: QuantizedNetwork,
-  layers: readonly StoredTensor[],
-  options: QuantizeOptions & { readonly source: string },
-): Promise<TensorSource> {
-  const { bits, folder, source, onWarning } = options;
-  if (folder === undefined || layers.length === 0) return await inMemory(layers, options);
-  const path = join(folder, `${network}-int${bits}-${await keyOf(layers, options)}.safetensors`);
-  try {
-    if (!await isThere(path)) {
-      await Deno.mkdir(folder, { recursive: true });
-      const metadata = { source, precision: `int${bits}` };
-      await writeSafetensors(path, generated(layers, options), { metadata });
-    }
-    return await openSafetensors(path);
-  } catch (error) {
-    if (!isOfTheFolder(error)) throw error;
-    onWarning?.(`quantized weights cannot be kept in ${folder}: ${error.message}`);
-    return await inMemory(layers, options);
-  }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    return (await Deno.stat(path)).isFile;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
-}
-
-/** A folder that cannot be written, or is full. */
-function isOfTheFolder(error: unknown): error is Error {
-  const { AlreadyExists, PermissionDenied, NotCapable, NotADirectory } = Deno.errors;
-  return error instanceof PermissionDenied || error instanceof NotCapable ||
-    error instanceof NotADirectory || error instanceof AlreadyExists ||
-    (error instanceof Error && "code" in error && /^(ENOSPC|EROFS|EDQUOT)$/.test(`${error.code}`));
-}
-
-/** Equal for equal weights and settings; files are known by their size and time. */
-async function keyOf(
-  layers: readonly StoredTensor[],
-  { bits, limit }: QuantizeOptions,
-): Promise<string> {
-  const hash = createHash("sha256"), states = new Map<string, string>();
-  hash.update(JSON.stringify({ VERSION, bits, limit, block: INT4_BLOCK }));
-  for (const { name, shape, dtype, location } of layers) {
-    const { file, offset } = location as FileRange;
-    if (!states.has(file)) {
-      const { size, mtime } = await Deno.stat(file);
-      states.set(file, `${file} ${size} ${mtime?.getTime()}`);
-    }
-    hash.update(JSON.stringify([name, shape, dtype, states.get(file), offset]));
-  }
-  return hash.digest("hex").slice(0, 32);
+  const { bits, limit } = options, layers = layersOf(network, source, bits);
+  return derivedWeights(source, {
+    name: `${network}-int${bits}`,
+    layers,
+    settings: { VERSION, bits, limit, block: INT4_BLOCK },
+    tensors: (of) => generated(of, options),
+  }, options);
 }
 
 /** What is written for the layers: first all scales, then all values, as the file's order is. */
@@ -187,22 +108,4 @@ function generated(layers: readonly StoredTensor[], options: QuantizeOptions): G
         : tensor(names.values, { dtype: "U8", shape: [outputs, blocks, INT4_BLOCK / 2] }, valuesOf),
     ];
   });
-}
-
-/** For where no file can be. */
-async function inMemory(
-  layers: readonly StoredTensor[],
-  options: QuantizeOptions,
-): Promise<TensorSource> {
-  const tensors: StoredTensor[] = [];
-  for (const { name, dtype, shape, generate } of generated(layers, options)) {
-    const bytes = new Uint8Array(tensorByteLength(dtype, shape));
-    let at = 0;
-    for await (const piece of generate()) {
-      bytes.set(piece, at);
-      at += piece.length;
-    }
-    tensors.push(tensorInMemory(name, dtype, shape, bytes));
-  }
-  return tensorSource("memory", tensors);
 }

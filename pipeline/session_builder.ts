@@ -20,7 +20,9 @@ import type { NetworkSession } from "./network_session.ts";
 import { PartedNetwork } from "./parted_network.ts";
 import { weightsLeftMapped } from "./weight_packing.ts";
 import type { Quantizing } from "./precision.ts";
-import { type QuantizedNetwork, quantizedWeights } from "./quantized_weights.ts";
+import type { LargeNetwork } from "./derived_weights.ts";
+import { quantizedWeights } from "./quantized_weights.ts";
+import { type WinogradOptions, winogradWeights } from "./winograd_weights.ts";
 import type { StoredDType, TensorSource } from "../weights/stored_tensor.ts";
 
 /** How sessions are made. */
@@ -33,6 +35,8 @@ export interface SessionBuilderOptions {
   readonly quantizing?: Quantizing;
   /** Take as little memory as can be, at the cost of time. Default false. */
   readonly lowMemory?: boolean;
+  /** How their 3x3 kernels are transformed. Default: not at all. */
+  readonly winograd?: WinogradOptions;
   /** Told, once each, what is not as it was asked for: a provider that another stands in for. */
   readonly onWarning?: (message: string) => void;
 }
@@ -77,21 +81,23 @@ const STORED: Readonly<Record<string, StoredDType>> = {
 /** Builds sessions; those of other picture sizes share the weights that had to be converted. */
 export class SessionBuilder {
   readonly #converted = new Map<string, Promise<Tensor>>();
-  readonly #quantized = new WeakMap<TensorSource, Promise<TensorSource>>();
+  readonly #derived = new WeakMap<TensorSource, Promise<TensorSource>>();
   readonly #warned = new Set<string>();
 
   constructor(readonly runtime: Runtime, readonly options: SessionBuilderOptions) {}
 
-  /** The weights of a network as sessions here have them: quantized, once, where that is asked. */
-  weightsOf(network: QuantizedNetwork, source: TensorSource): Promise<TensorSource> {
-    const { quantizing } = this.options;
-    if (!quantizing) return Promise.resolve(source);
-    let weights = this.#quantized.get(source);
+  /** The weights of a network as sessions here have them: in another form, once, where that is asked. */
+  weightsOf(network: LargeNetwork, source: TensorSource): Promise<TensorSource> {
+    const { quantizing, winograd } = this.options;
+    if (!quantizing && !winograd) return Promise.resolve(source);
+    let weights = this.#derived.get(source);
     if (!weights) {
       const onWarning = (message: string) => this.#warn(message);
-      weights = quantizedWeights(network, source, { ...quantizing, onWarning });
-      this.#quantized.set(source, weights);
-      weights.catch(() => this.#quantized.delete(source)); // told to those who wait, not remembered
+      weights = quantizing
+        ? quantizedWeights(network, source, { ...quantizing, onWarning })
+        : winogradWeights(network, source, { ...winograd!, onWarning });
+      this.#derived.set(source, weights);
+      weights.catch(() => this.#derived.delete(source)); // told to those who wait, not remembered
     }
     return weights;
   }

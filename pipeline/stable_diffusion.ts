@@ -47,7 +47,14 @@ import {
 import { openT2iAdapter, T2iAdapters } from "./t2i_adapters.ts";
 import type { T2iAdapterConfig } from "../models/t2i_adapter.ts";
 import { denoiseRefined, isRefined } from "./refine.ts";
-import { checkPrecision, type Precision, quantizing } from "./precision.ts";
+import {
+  checkConvolution,
+  checkPrecision,
+  type Convolution,
+  type Precision,
+  quantizing,
+  winograd,
+} from "./precision.ts";
 import { paintingOf, startRun, unetKind, variation } from "./run_start.ts";
 import { type Beside, type Settings, settingsFor } from "./settings.ts";
 import { SessionBuilder } from "./session_builder.ts";
@@ -100,8 +107,10 @@ export interface OpenOptions extends OpenModelOptions {
   readonly deviceLoop?: boolean;
   /** Bits of the U-Net's and the decoder's weights; fewer need the CPU. Default "float32". */
   readonly precision?: Precision;
-  /** Told how many bytes of a network have been quantized, when that is done for the first time. */
-  readonly onQuantize?: (done: number, total: number) => void;
+  /** How 3x3 convolutions are computed. Default "direct". */
+  readonly convolution?: Convolution;
+  /** Told how many bytes of a network have been put into another form, the first time. */
+  readonly onConvert?: (done: number, total: number) => void;
   /** Told what is not as it was asked for, such as a provider that could not start. */
   readonly onWarning?: (message: string) => void;
 }
@@ -109,16 +118,17 @@ export interface OpenOptions extends OpenModelOptions {
 const NOTHING_LEARNED: LearnedTokens = { ids: [], vectors: new Float32Array() };
 
 function builderOf(
-  { providers = [cpu()], library, threads, precision, onQuantize, lowMemory, onWarning }:
+  { providers = [cpu()], library, threads, precision, convolution, onConvert, ...rest }:
     OpenOptions,
 ): SessionBuilder {
   const runtime = openRuntime(library === undefined ? {} : { library });
   return new SessionBuilder(runtime, {
     providers,
-    ...quantizing(precision, onQuantize),
+    ...quantizing(precision, onConvert),
+    ...winograd(convolution, onConvert),
     ...(threads !== undefined && { threads }),
-    ...(lowMemory && { lowMemory }),
-    ...(onWarning && { onWarning }),
+    ...(rest.lowMemory && { lowMemory: true }),
+    ...(rest.onWarning && { onWarning: rest.onWarning }),
   });
 }
 
@@ -202,6 +212,7 @@ export class StableDiffusion implements AsyncDisposable {
   static async open(model?: string, options: OpenOptions = {}): Promise<StableDiffusion> {
     const { loras = [], embeddings = [] } = options;
     checkPrecision(options.precision, options.providers);
+    checkConvolution(options.convolution, options.precision, options.providers);
     const parts = await openModel(model, options);
     requireNetworks(parts, options);
     const preview = await openPreview(parts, options);

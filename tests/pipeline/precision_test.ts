@@ -39,7 +39,7 @@ async function drawn(
   let made = 0;
   await using sd = await StableDiffusion.open(model, {
     ...options,
-    onQuantize: (done, total) => made += Number(done === total),
+    onConvert: (done, total) => made += Number(done === total),
   });
   const image = await sd.generate({ prompt: "a red seven on a blue background", ...TINY });
   return { image, made };
@@ -116,7 +116,7 @@ Deno.test("without a cache folder weights are quantized in memory", async () => 
     const onWarning = (message: string) => warnings.push(message);
     const { made } = await drawn({ precision: "int8", onWarning });
     assert.equal(made, 2);
-    assert.match(warnings[0]!, /^quantized weights cannot be kept in .*quantized/);
+    assert.match(warnings[0]!, /^unet-int8 weights cannot be kept in .*quantized/);
   });
 });
 

@@ -28,6 +28,8 @@ const { values: { weights, rounds, threads } } = parseArgs({
 if (weights === undefined) throw new Error("Give --weights DIR, a Stable Diffusion folder.");
 
 const parts = await openModel(weights), runtime = openRuntime();
+const { config: autoencoder } = parts.vae;
+if (autoencoder.kind === "tiny") throw new Error("Give a model with an ordinary autoencoder.");
 const folder = await Deno.makeTempDir();
 const common = { providers: [cpu()], threads: Number(threads) };
 const direct = new SessionBuilder(runtime, common);
@@ -42,7 +44,7 @@ const networks = {
   vae_decoder: {
     source: parts.vae.weights,
     graph: (from: TensorSource) =>
-      vaeDecoder(parts.vae.config, from, { batch: 1, height: 64, width: 64 }),
+      vaeDecoder(autoencoder, from, { batch: 1, height: 64, width: 64 }),
   },
 } as const;
 

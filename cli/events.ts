@@ -58,7 +58,7 @@ export interface StepEvent {
   readonly seconds: number;
 }
 
-/** How the picture looks by now, with `--preview`: coarse, one pixel for each of the latents. */
+/** How the picture looks by now, with `--preview`: coarse, where decoding it would take long. */
 export interface PreviewEvent {
   readonly event: "preview";
   readonly picture: number;

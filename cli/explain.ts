@@ -4,7 +4,7 @@
  * @module
  */
 
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 import {
   openLaboratory,
@@ -71,13 +71,19 @@ export async function explain(args: readonly string[]): Promise<number> {
     print(helpText(EXPLAIN_PAGE));
     return 0;
   }
-  const [name, subject] = positionals;
+  const [name, subject, ...more] = positionals;
   if (name === undefined && !flags.all) {
     print(`Topics of latent explain:\n\n${listOf(TOPICS)}\n`);
     return 0;
   }
   const names = flags.all ? Object.keys(TOPICS) : [known(name!)];
   if (flags.all && flags.html === undefined) throw new UsageError("--all needs --html FOLDER.");
+  const unused = flags.all ? name : TOPICS[name!]!.takesFile ? more[0] : subject;
+  if (unused !== undefined) {
+    const topic = flags.all ? "--all" : name;
+    throw new UsageError(`latent explain ${topic} cannot use ${JSON.stringify(unused)}.`);
+  }
+  if (flags.html !== undefined) await requireFolder(flags.all ? flags.html : dirname(flags.html));
   return await withInterrupt(async (signal) => {
     const progress = progressTo({ quiet: flags.quiet ?? false });
     await using laboratory = await openLaboratory(flags.model, {
@@ -105,6 +111,16 @@ function known(name: string): string {
   const near = nearest(name, Object.keys(TOPICS));
   const hint = near.length > 0 ? ` Did you mean ${near.join(" or ")}?` : " See latent explain.";
   throw new UsageError(`Unknown topic ${JSON.stringify(name)}.${hint}`);
+}
+
+/** Makes the folder of pages before the experiments take their time. */
+async function requireFolder(folder: string): Promise<void> {
+  try {
+    await Deno.mkdir(folder, { recursive: true });
+  } catch (cause) {
+    if (cause instanceof Deno.errors.NotCapable || !(cause instanceof Error)) throw cause;
+    throw new Error(`Cannot write to ${folder}: ${cause.message}.`, { cause });
+  }
 }
 
 /** Writes the reports where the flags say. */

@@ -29,8 +29,20 @@ export function exitCodeOf(error: unknown): number {
 /** What went wrong on one line, without control characters; with `stack`, where as well. */
 export function lineOf(error: unknown, options: { stack?: boolean } = {}): string {
   const message = error instanceof Error ? error.message || error.name : String(error);
-  const line = `latent: ${permissionHint(error) ?? message}`.replaceAll(/[\x00-\x1f\x7f]+/g, " ");
+  const line = `latent: ${permissionHint(error) ?? fileFailure(message) ?? message}`.replaceAll(
+    /[\x00-\x1f\x7f]+/g,
+    " ",
+  );
   return options.stack && error instanceof Error && error.stack ? `${line}\n${error.stack}` : line;
+}
+
+/** `No such file or directory (os error 2): stat 'x'`, as Deno says it, in our words. */
+function fileFailure(message: string): string | undefined {
+  const parts = /^(.+) \(os error \d+\): (\w+) '(.+)'$/.exec(message);
+  if (!parts) return undefined;
+  const [, why, call, path] = parts;
+  const verb = /^(open|stat|lstat|readfile|readdir|read|realpath)$/.test(call!) ? "read" : "write";
+  return `Cannot ${verb} ${path}: ${why![0]!.toLowerCase()}${why!.slice(1)}.`;
 }
 
 /** Deno's permission errors tell what to allow; say it in our words. */

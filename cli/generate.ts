@@ -20,7 +20,13 @@ import { DeadlineError, withDeadline } from "./deadline.ts";
 import { draw } from "./drawing.ts";
 import { milliseconds } from "./events.ts";
 import { type FlagTable, type FlagValues, parseFlags, UsageError } from "./flags.ts";
-import { GENERATE_FLAGS, openOptionsOf, picturesOf, schedulerOptionsOf } from "./generate_flags.ts";
+import {
+  GENERATE_FLAGS,
+  generateOptions,
+  openOptionsOf,
+  picturesOf,
+  schedulerOptionsOf,
+} from "./generate_flags.ts";
 import { type Common, type Job, jobOf } from "./generate_job.ts";
 import { openOutput, type Output } from "./output.ts";
 import { helpText, type Page } from "./page.ts";
@@ -97,7 +103,9 @@ export async function generate(args: readonly string[]): Promise<number> {
     ? replay?.record?.model ?? {}
     : {};
   const count = Number(flags.count ?? 1n);
-  schedulerOptionsOf(flags); // a mistake on the command line is found before the model is opened
+  // A mistake on the command line is found before the model is opened; lines may yet add to flags.
+  if (prompts.single) generateOptions(flags);
+  schedulerOptionsOf(flags);
   const requests = plot ? plotRequests(flags, prompts, plot) : requestsOf(prompts);
   const sheet = flags.grid === undefined ? undefined : await openSheet(flags.grid, plot);
   const common: Common = {

@@ -120,6 +120,8 @@ async function makeFolder(folder: string): Promise<void> {
     await Deno.mkdir(folder, { recursive: true });
   } catch (cause) {
     if (cause instanceof Deno.errors.NotCapable || !(cause instanceof Error)) throw cause;
-    throw new Error(`Cannot write ${folder}: ${cause.message}.`, { cause });
+    const isFile = cause instanceof Deno.errors.AlreadyExists;
+    const why = isFile ? "it is a file, not a folder" : cause.message;
+    throw new Error(`Cannot write ${folder}: ${why}.`, { cause });
   }
 }

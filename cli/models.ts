@@ -40,12 +40,15 @@ export async function models(args: readonly string[]): Promise<number> {
   if (more.length > 0) throw new UsageError("One model at a time.");
   const cache = hubCacheFolder(Deno.env.toObject());
   if (verb === "list" && name === undefined) return await list(cache, flags.json ?? false);
-  if (name === undefined || !isHubId(name)) {
-    throw new UsageError(`Name a model as owner/name; got ${JSON.stringify(name ?? verb)}.`);
+  if (verb === "list") throw new UsageError(`latent models list takes no name; got "${name}".`);
+  if (verb !== "pull" && verb !== "remove") {
+    throw new UsageError(`latent models knows list, pull and remove; got ${JSON.stringify(verb)}.`);
   }
-  if (verb === "pull") return await pull(name, flags);
-  if (verb === "remove") return await remove(cache, name);
-  throw new UsageError(`latent models knows list, pull and remove; got ${JSON.stringify(verb)}.`);
+  if (name === undefined || !isHubId(name)) {
+    const got = name === undefined ? "nothing" : JSON.stringify(name);
+    throw new UsageError(`latent models ${verb} takes a name such as owner/name; got ${got}.`);
+  }
+  return verb === "pull" ? await pull(name, flags) : await remove(cache, name);
 }
 
 async function list(cache: string, json: boolean): Promise<number> {

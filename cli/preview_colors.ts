@@ -1,5 +1,6 @@
 /**
- * From latents to colours without the autoencoder: one linear map a model, fitted to its own decoder.
+ * From latents to colours: by the model's own decoder where that is quick, else by one linear map a
+ * model, fitted to it.
  *
  * @module
  */
@@ -8,11 +9,7 @@ import { Image, type Latents } from "../mod.ts";
 
 /** What the fit needs of a pipeline. */
 export interface Decoder {
-  decode(latents: Latents): Promise<
-    { width: number; height: number; channels: 3 | 4 } & {
-      data: Uint8ClampedArray;
-    }
-  >;
+  decode(latents: Latents): Promise<Image>;
 }
 
 /** Colour = sum of weights * latents + offset: rows of [channels + 1], one each for R, G and B. */
@@ -27,13 +24,35 @@ const PATCH = 2;
 /** Largest value of the patches: 2.5 standard deviations of what the U-Net makes. */
 const SPREAD = 2.5;
 
+/** What decoding a preview may take, in milliseconds: a third of a run at most, for 200 lie between. */
+const AFFORDABLE = 100;
+
+/** A decoder that took longer to be built and to decode a small picture is not measured any more. */
+const UNMEASURED = 1000;
+
 /**
- * Makes coarse pictures of latents, one pixel for each. The first call fits the map, which decodes
- * one small picture.
+ * Makes pictures of latents: whole ones where decoding is quick, else coarse ones, one pixel for each
+ * place. The map misses most of a decoder that looks around or normalises, as small ones do; a large
+ * one is nearly linear. The first call fits the map and measures, which decodes two small pictures.
  */
-export function latentPreview(sd: Decoder): (latents: Latents) => Promise<Image> {
-  let colors: Promise<LatentColors> | undefined;
-  return async (latents) => paint(latents, await (colors ??= fitColors(sd, latents.channels)));
+export function latentPreview(
+  sd: Decoder,
+  now: () => number = () => performance.now(),
+): (latents: Latents) => Promise<Image> {
+  let known: Promise<{ colors: LatentColors; each: number }> | undefined;
+  return async (latents) => {
+    const { colors, each } = await (known ??= measure(sd, latents.channels, now));
+    const isQuick = each * latents.width * latents.height <= AFFORDABLE;
+    return isQuick ? await sd.decode(latents) : paint(latents, colors);
+  };
+}
+
+/** The map, and how long decoding takes for each place of the latents, in milliseconds. */
+async function measure(sd: Decoder, channels: number, now: () => number) {
+  const began = now(), colors = await fitColors(sd, channels), fitted = now();
+  if (fitted - began > UNMEASURED) return { colors, each: Infinity };
+  await sd.decode(patches(channels));
+  return { colors, each: (now() - fitted) / (SIDE * SIDE) };
 }
 
 /** Fits the map by least squares to what the decoder makes of patches of many values. */
@@ -75,7 +94,7 @@ function patches(channels: number): Latents {
 
 /** Mean R, G, B of the square of pixels that belongs to one place of the latents. */
 function meanColor(
-  { width, channels, data }: Awaited<ReturnType<Decoder["decode"]>>,
+  { width, channels, data }: Image,
   column: number,
   row: number,
   factor: number,

@@ -90,9 +90,21 @@ async function run({ subject, progress, parts, isEmbedded }: Laboratory): Promis
   };
 }
 
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(path)).isDirectory;
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+    throw new ModelFormatError(`Cannot open ${path}: there is no such file or folder.`, {
+      path,
+      cause,
+    });
+  }
+}
+
 /** A folder, a checkpoint, a LoRA, an embedding, or one network's weights. */
 async function examine(path: string): Promise<Findings> {
-  if ((await Deno.stat(path)).isDirectory) return wholeModel(await openModel(path), "a folder");
+  if (await isFolder(path)) return wholeModel(await openModel(path), "a folder");
   const source = await openWeights(path);
   const pickle = /\.(ckpt|pt|pth|bin)$/i.test(path)
     ? [

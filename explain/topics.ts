@@ -10,6 +10,8 @@ import type { Topic } from "./topic.ts";
 export interface TopicEntry {
   /** One line for the list. */
   readonly about: string;
+  /** Whether it may be of a file. */
+  readonly takesFile?: true;
   readonly load: () => Promise<Topic>;
 }
 
@@ -109,10 +111,12 @@ export const TOPICS: Readonly<Record<string, TopicEntry>> = {
   },
   model: {
     about: "what a file of weights is: model FILE",
+    takesFile: true,
     load: async () => (await import("./model.ts")).model,
   },
   image: {
     about: "how a picture was made, and its way back to noise: image FILE",
+    takesFile: true,
     load: async () => (await import("./image.ts")).image,
   },
   gpu: {

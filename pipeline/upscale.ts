@@ -4,6 +4,7 @@
  * @module
  */
 
+import { OrtError } from "../ffi/errors.ts";
 import { cpu, type Provider } from "../ffi/providers.ts";
 import { openRuntime, type Runtime } from "../ffi/runtime.ts";
 import type { Session } from "../ffi/session.ts";
@@ -56,6 +57,12 @@ export class Upscaler implements Disposable {
     const session = await runtime.loadSession(path, {
       providers,
       ...(threads === undefined ? {} : { intraOpThreads: threads }),
+    }).catch((cause) => {
+      if (!(cause instanceof OrtError) || cause.code !== "INVALID_PROTOBUF") throw cause;
+      throw new ModelFormatError(
+        `Cannot use ${path} as an upscaler: it is not an ONNX file. Export the upscaler to ONNX.`,
+        { path, cause },
+      );
     });
     const [input] = session.inputs;
     const fits = session.inputs.length === 1 && session.outputs.length === 1 &&

@@ -32,13 +32,35 @@ Deno.test("fitColors() finds the map of a decoder that is linear", async () => {
   );
 });
 
-Deno.test("latentPreview() fits once, and paints one pixel for each place", async () => {
-  let fits = 0;
-  const preview = latentPreview({ decode: (l) => (fits++, decoder.decode(l)) });
+/** A decoder that takes so many milliseconds a call, the first one and the others. */
+function slow(first: number, others: number) {
+  let calls = 0, time = 0;
+  return {
+    calls: () => calls,
+    now: () => time,
+    decode(latents: Latents) {
+      time += calls++ === 0 ? first : others;
+      return decoder.decode(latents);
+    },
+  };
+}
+
+Deno.test("latentPreview() decodes where that is quick, by the size of the picture", async () => {
+  const quick = slow(500, 64), preview = latentPreview(quick, quick.now);
+  const latents = (width: number) => ({
+    ...{ channels: 2, width, height: 16, data: new Float32Array(2 * 16 * width) },
+  });
+  assert.equal((await preview(latents(16))).width, 32, "decoded: 64 ms");
+  assert.equal((await preview(latents(32))).width, 32, "a pixel for each place: 128 ms");
+  assert.equal(quick.calls(), 3);
+});
+
+Deno.test("latentPreview() of a slow decoder fits once, and paints one pixel for each place", async () => {
+  const decoder = slow(1500, 1), preview = latentPreview(decoder, decoder.now);
   const latents = { channels: 2, width: 2, height: 1, data: Float32Array.of(0, 1, 0, 0) };
   await preview(latents);
   const image = await preview(latents);
-  assert.equal(fits, 1);
+  assert.equal(decoder.calls(), 1, "not measured");
   [128, 100, 90, 148, 105, 78].forEach((value, i) =>
     assert.ok(Math.abs(image.data[i]! - value) <= 1, `${image.data}`)
   );

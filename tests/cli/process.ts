@@ -17,11 +17,16 @@ export const MODEL = join(ROOT, "tests/golden/reference/models/sd1");
 export const SMALL = ["--model", MODEL, "-W", "64", "-H", "64", "--steps", "2"];
 
 /** Runs in this process, quietly; what would go to standard error comes back. */
-export async function run(...args: string[]): Promise<{ code: number; errors: string }> {
+export function run(...args: string[]): Promise<{ code: number; errors: string }> {
+  return runLoudly(...args, "--quiet");
+}
+
+/** As above, for commands without --quiet. */
+export async function runLoudly(...args: string[]): Promise<{ code: number; errors: string }> {
   const errors: string[] = [], before = console.error;
   console.error = (...values: unknown[]) => errors.push(values.join(" "));
   try {
-    return { code: await main([...args, "--quiet"]), errors: errors.join("\n") };
+    return { code: await main(args), errors: errors.join("\n") };
   } finally {
     console.error = before;
   }

@@ -5,6 +5,7 @@
 import { ModelFormatError } from "../weights/model_format_error.ts";
 import { type StoredTensor, type TensorSource, tensorSource } from "../weights/stored_tensor.ts";
 import { openClipTensors } from "./checkpoint_open_clip.ts";
+import { seemsToBe } from "./known_families.ts";
 import { unetNames } from "./checkpoint_unet.ts";
 import { vaeNames } from "./checkpoint_vae.ts";
 
@@ -93,6 +94,9 @@ export function vaeOf(source: TensorSource): TensorSource | undefined {
 
 function detectFamily(source: TensorSource, unet: readonly StoredTensor[]): CheckpointFamily {
   const names = [...source.names()];
+  if (names.some((name) => name.includes(".time_stack."))) {
+    throw unknown(source, seemsToBe(names)!);
+  }
   if (names.some((name) => name.startsWith("conditioner.embedders."))) return "sdxl";
   if (unet.some(({ name }) => name.startsWith("label_emb.0."))) return "sdxl";
   if (names.some((name) => name.startsWith(SD2_OPEN_CLIP))) return "sd2";

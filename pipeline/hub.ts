@@ -136,12 +136,30 @@ async function look(
       if (file.type !== "file") continue;
       files.push({ path: file.path, size: file.size, hash: file.lfs?.oid ?? file.oid! });
     }
+    checkListing(sha, files, endpoint);
     return { name, commit: sha, endpoint, token, files };
   } catch (error) {
     options.signal?.throwIfAborted();
-    if (error instanceof Deno.errors.NotCapable) throw error;
+    if (error instanceof Deno.errors.NotCapable || error instanceof DownloadError) throw error;
     throw notFound(name, revision, endpoint, error);
   }
+}
+
+/** What a server says becomes names of files: none may lead out of the cache. */
+function checkListing(commit: string, files: readonly RepositoryFile[], endpoint: string): void {
+  const isHash = (text: unknown) => /^([0-9a-f]{40}|[0-9a-f]{64})$/.test(String(text));
+  const isInside = (path: string) =>
+    !/[\\:\0]/.test(path) && path.split("/").every((part) => !["", ".", ".."].includes(part));
+  const wrong = isHash(commit)
+    ? files.find(({ path, hash }) => !isInside(path) || !isHash(hash))
+    : { path: `commit ${commit}` };
+  if (!wrong) return;
+  const what = JSON.stringify(wrong.path);
+  throw new DownloadError(
+    `Cannot use ${endpoint}: it lists ${what}, no name of a file.`,
+    endpoint,
+    {},
+  );
 }
 
 /** Fetches files, several at a time. */

@@ -65,6 +65,7 @@ export async function download(
     } catch (error) {
       options.signal?.throwIfAborted();
       if (error instanceof DownloadError && !isPassing(error)) throw error;
+      if ((error as { code?: string }).code === "ENOSPC") throw diskFull(file, path, error);
       tries = await sizeOf(incomplete) > before ? 0 : tries + 1;
       if (tries >= TRIES) throw brokenOff(file, error);
       await pause(Math.min(retryDelay * 2 ** tries, 30_000), options.signal);
@@ -152,6 +153,16 @@ function refused({ url }: RemoteFile, { status, statusText }: Response): Downloa
     `Cannot fetch ${url}: the server answered ${status} ${statusText}. ${advice}`,
     url,
     { status },
+  );
+}
+
+function diskFull({ url, size }: RemoteFile, path: string, cause: unknown): DownloadError {
+  return new DownloadError(
+    `Cannot fetch ${url}: the disk of ${dirname(path)} is full; the file takes ${size} bytes. ` +
+      "Make room, or let HF_HOME name another place, and run the same command again: it goes on " +
+      "where it ended.",
+    url,
+    { cause },
   );
 }
 

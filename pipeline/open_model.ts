@@ -53,7 +53,11 @@ async function openParts(
   try {
     info = await Deno.stat(model);
   } catch (cause) {
-    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+    if (cause instanceof Deno.errors.NotCapable) throw cause;
+    if (!(cause instanceof Deno.errors.NotFound)) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      throw new ModelFormatError(`Cannot open ${model}: ${why}.`, { path: model, cause });
+    }
     if (isHubId(model)) {
       return await openFolder(await fetchModel(model, hubOptions(options)), options);
     }

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { type Checkpoint, isCheckpoint, openCheckpoint } from "../models/checkpoint.ts";
 import { checkpointConfigs, type PredictionType } from "../models/checkpoint_configs.ts";
 import { clipTextConfig } from "../models/clip_config.ts";
+import { seemsToBe } from "../models/known_families.ts";
 import { unetConfig } from "../models/unet_config.ts";
 import { ModelFormatError } from "../weights/model_format_error.ts";
 import { openWeights } from "../weights/open_weights.ts";
@@ -123,18 +124,8 @@ function missing(path: string, part: string): ModelFormatError {
 /** What it is instead, as far as its names tell. */
 function notCheckpoint(source: TensorSource): ModelFormatError {
   const names = [...source.names()];
-  const has = (pattern: RegExp) => names.some((name) => pattern.test(name));
-  const seems = has(/lora_|\.alpha$|hada_|lokr_/)
-    ? "it seems to be a LoRA: give it with --lora, beside a model"
-    : has(/^(emb_params|string_to_param|clip_[lg]$)/)
-    ? "it seems to be a textual inversion: give it with --embedding, beside a model"
-    : has(/^(control_model|controlnet_)/)
-    ? "it seems to be a ControlNet: give it with --controlnet, beside a model"
-    : has(/^(double_blocks|model\.diffusion_model\.double_blocks|joint_blocks)/)
-    ? "it seems to be of the Flux or SD3 family, which is not known here"
-    : has(/^(down_blocks|encoder|text_model)\./)
-    ? "it seems to be one part of a diffusers folder: give the folder with model_index.json"
-    : `its tensors are named ${names.slice(0, 3).join(", ") || "nothing"}`;
+  const seems = seemsToBe(names) ??
+    `its tensors are named ${names.slice(0, 3).join(", ") || "nothing"}`;
   return new ModelFormatError(
     `Cannot open ${source.path} as a Stable Diffusion checkpoint: ${seems}.`,
     { path: source.path },

@@ -209,6 +209,99 @@ Deno.test("fetchModel() throws away what has the wrong hash", () =>
     );
   }));
 
+Deno.test("fetchModel() says that the disk is full, at once, and keeps what has come", () =>
+  withHub(async (hub, get, cache) => {
+    const blobs = join(cache, "models--me--tiny", "blobs");
+    await Deno.mkdir(blobs, { recursive: true });
+    // Every write to this device fails as on a full disk.
+    await Deno.symlink("/dev/full", join(blobs, `${hex("sha256", LARGE)}.incomplete`));
+    await assert.rejects(get("me/tiny"), (error: Error) => {
+      assert.ok(error instanceof DownloadError);
+      assert.match(error.message, /the disk of .* is full; the file takes 300000 bytes/);
+      return true;
+    });
+    const asked = hub.requests.filter((path) => path.includes("model.safetensors"));
+    assert.ok(asked.length <= 2, "one try, which is redirected once");
+  }));
+
+Deno.test("fetchModel() stops where its signal says, and goes on there the next time", () =>
+  withHub(async (hub, get, cache) => {
+    const stop = new AbortController(), half = LARGE.slice(0, 150_000);
+    hub.intercept = (path, request) => {
+      if (!path.endsWith("model.safetensors") || request.headers.has("range")) return undefined;
+      const body = new ReadableStream({
+        async start(controller) {
+          controller.enqueue(half);
+          await new Promise((resolve) => setTimeout(resolve, 50));
+          stop.abort(new Error("enough"));
+        },
+      });
+      return new Response(body, { headers: { "content-length": String(LARGE.length) } });
+    };
+    await assert.rejects(get("me/tiny", { signal: stop.signal }), /enough/);
+    const blob = join(cache, "models--me--tiny", "blobs", hex("sha256", LARGE));
+    assert.equal((await Deno.stat(`${blob}.incomplete`)).size, half.length);
+    const ranges: (string | null)[] = [];
+    hub.intercept = (path, request) => {
+      if (path.endsWith("model.safetensors")) ranges.push(request.headers.get("range"));
+      return undefined;
+    };
+    await get("me/tiny");
+    assert.deepEqual(ranges, ["bytes=150000-"]);
+    assert.deepEqual(await Deno.readFile(blob), LARGE);
+  }));
+
+Deno.test("fetchModel() fetches up to four files at once, with one progress that rises to the whole", () =>
+  withHub(async (hub, get) => {
+    let open = 0, most = 0;
+    hub.intercept = (path) => {
+      most = Math.max(most, ++open);
+      const body = new ReadableStream({
+        async start(controller) {
+          await new Promise((resolve) => setTimeout(resolve, 20));
+          controller.enqueue(FILES[path]);
+          controller.close();
+          open--;
+        },
+      });
+      return new Response(body);
+    };
+    const told: [bytes: number, total: number][] = [];
+    await get("me/tiny", { onProgress: (...now: [number, number]) => told.push(now) });
+    assert.equal(most, 4);
+    const total = told[0]![1];
+    assert.ok(told.every(([bytes, all], i) => all === total && bytes >= (told[i - 1]?.[0] ?? 0)));
+    assert.equal(told.at(-1)![0], total);
+  }));
+
+Deno.test("fetchModel() refuses a server that lists files outside of the cache", () =>
+  withHub(async (_hub, get) => {
+    for (const [path, oid] of [["tokenizer/..", "0".repeat(40)], ["unet/config.json", "../../x"]]) {
+      const send: typeof fetch = async (input, init) => {
+        const { pathname } = new URL(input instanceof Request ? input.url : input);
+        if (!pathname.includes("/tree/")) return await fetch(input, init);
+        return Response.json([{ type: "file", path, oid, size: 1 }]);
+      };
+      await assert.rejects(get("me/tiny", { fetch: send }), /it lists .*no name of a file/);
+    }
+  }));
+
+Deno.test("neededFiles() takes ONNX files where a repository has no other weights", () => {
+  const files = (...paths: string[]) => paths.map((path) => ({ path, size: 1, hash: "" }));
+  const onnx = [
+    "unet/model.onnx",
+    "unet/model.onnx_data",
+    "unet/config.json",
+    "vae_decoder/model.onnx",
+  ];
+  const chosen = neededFiles(
+    files(...onnx, "unet/openvino_model.bin.xml", "safety_checker/model.onnx"),
+  );
+  assert.deepEqual(chosen.map(({ path }) => path), onnx);
+  const both = neededFiles(files(...onnx, "unet/diffusion_pytorch_model.safetensors"));
+  assert.ok(!both.some(({ path }) => path.endsWith(".onnx")));
+});
+
 Deno.test("fetchModel() says why a model cannot be had, and never the token", () =>
   withHub(async (_hub, get) => {
     await assert.rejects(get("missing/model"), /there is no such model or revision/);

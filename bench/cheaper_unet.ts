@@ -2,7 +2,7 @@
  * What does each way to a cheaper step cost at full size? One call of the U-Net of a diffusers
  * folder: whole, without guidance, its shallow part, with merged tokens. The rounds alternate.
  *
- *     deno run -A bench/cheaper_unet.ts --weights DIR [--size 512] [--rounds 3] [--only A,B]
+ *     deno run -A bench/cheaper_unet.ts --weights DIR [--size 512] [--rounds 3] [--only "A;B"]
  *
  * @module
  */
@@ -99,7 +99,7 @@ async function open(name: string) {
   };
 }
 
-const wanted = values.only?.split(",") ?? Object.keys(WAYS);
+const wanted = values.only?.split(";") ?? Object.keys(WAYS);
 const ways = [];
 for (const name of Object.keys(WAYS)) if (wanted.includes(name)) ways.push(await open(name));
 for (let round = 0; round < Number(values.rounds); round++) {

@@ -16,7 +16,7 @@ import { progressTo } from "./progress.ts";
 import { PROVIDER_FLAGS } from "./provider_flags.ts";
 import { print } from "./standard_output.ts";
 
-const { model, config, variant, vae, quiet, verbose, help } = GENERATE_FLAGS;
+const { model, config, variant, vae, precision, quiet, verbose, help } = GENERATE_FLAGS;
 
 /** Flags of `latent bench`. */
 export const BENCH_FLAGS = {
@@ -29,8 +29,15 @@ export const BENCH_FLAGS = {
     ...PROVIDER_FLAGS.provider,
     help: `${PROVIDER_FLAGS.provider.suggests.join(", ")}; repeat to compare (cpu)`,
   },
+  precision: {
+    kind: "list",
+    value: "NAME",
+    suggests: precision.choices,
+    help: `of the weights: ${precision.choices.join(", ")}; repeat to compare (float32)`,
+  },
+  "low-memory": GENERATE_FLAGS["low-memory"],
   size: { kind: "list", value: "WxH", help: "of the picture; repeat to compare (the model's own)" },
-  "guidance-scale": { ...GENERATE_FLAGS["guidance-scale"] },
+  "guidance-scale": GENERATE_FLAGS["guidance-scale"],
   steps: { kind: "integer", range: [1, 1000], help: "calls of the U-Net in a round (3)" },
   rounds: { kind: "integer", range: [1, 1000], help: "times that all take turns (3)" },
   compare: { kind: "text", value: "FILE", help: "an earlier run's --json: adds its ratios" },
@@ -47,7 +54,7 @@ export const BENCH_PAGE: Page = {
   usage: "bench [FLAGS]",
   text: [
     "Measures what a picture costs here: the time until the first call of the U-Net has ended, a " +
-    "call, decoding, and memory. Providers and sizes take turns, and so does a product of " +
+    "call, decoding, and memory. Providers, precisions and sizes take turns, and so does a product of " +
     "matrices: times in units of it compare runs of different days and machines.",
   ],
   examples: [
@@ -100,22 +107,30 @@ export async function bench(args: readonly string[]): Promise<number> {
   });
 }
 
-/** Each provider at each size. @throws {UsageError} */
-function casesOf(flags: BenchFlags): BenchmarkCase[] {
-  const { provider: providers = ["cpu"], "guidance-scale": guidanceScale } = flags;
-  const { json: _, ...opened } = flags;
-  const own = { name: "", width: undefined, height: undefined };
-  const sizes = flags.size?.map(sizeOf) ?? [own];
-  return providers.flatMap((provider) =>
-    sizes.map(({ name, ...size }): BenchmarkCase => ({
-      name: `${provider} ${name}`.trim(),
-      open: openOptionsOf({ ...opened, quiet: true, provider: [provider] }),
-      picture: {
-        ...(size.width !== undefined && size),
-        ...(guidanceScale !== undefined && { guidanceScale }),
-      },
-    }))
+/** Each provider with each precision at each size. @throws {UsageError} */
+function casesOf({ json: _, provider, precision, size, ...flags }: BenchFlags): BenchmarkCase[] {
+  const guidanceScale = flags["guidance-scale"];
+  const sizes = size?.map(sizeOf) ?? [{ name: "" }];
+  return (provider ?? ["cpu"]).flatMap((provider) =>
+    (precision?.map(precisionOf) ?? [undefined]).flatMap((precision) =>
+      sizes.map(({ name, ...size }): BenchmarkCase => ({
+        name: [provider, precision, name].filter(Boolean).join(" "),
+        open: openOptionsOf({
+          ...flags,
+          ...(precision && { precision }),
+          quiet: true,
+          provider: [provider],
+        }),
+        picture: { ...size, ...(guidanceScale !== undefined && { guidanceScale }) },
+      }))
+    )
   );
+}
+
+function precisionOf(name: string): (typeof precision.choices)[number] {
+  const known = precision.choices.find((choice) => choice === name);
+  if (known) return known;
+  throw new UsageError(`--precision takes ${precision.choices.join(", ")}; got "${name}".`);
 }
 
 function sizeOf(text: string): { name: string; width: number; height: number } {

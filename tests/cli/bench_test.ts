@@ -8,7 +8,7 @@ const isAmount = (value: unknown) => typeof value === "number" && value >= 0 && 
 Deno.test("bench writes one JSON object that a later run compares with", async () => {
   await inFolder(async (folder) => {
     const script = "latent bench --rounds 1 --steps 1 --quiet";
-    const both = `${script} --size 64x64 --size 32x64 --json | tee before.json`;
+    const both = `${script} --precision int8 --size 64x64 --size 32x64 --json | tee before.json`;
     const { code, out, errors } = await shell(both, folder);
     assert.equal(code, 0, errors);
     assert.equal(out.trim().split("\n").length, 1);
@@ -17,7 +17,7 @@ Deno.test("bench writes one JSON object that a later run compares with", async (
     assert.equal(report.model, "embedded");
     assert.deepEqual(Object.keys(report.versions), ["latent", "deno", "onnxruntime"]);
     assert.ok(isAmount(report.product.min) && report.product.side > 0);
-    assert.deepEqual(report.cases.map(({ name }) => name), ["cpu 64x64", "cpu 32x64"]);
+    assert.deepEqual(report.cases.map(({ name }) => name), ["cpu int8 64x64", "cpu int8 32x64"]);
     for (const one of report.cases) {
       const { stepMs, stepProcessorMs, decodeMs, readyMs, stepProducts, decodeProducts } = one;
       for (const { min, median } of [stepMs, stepProcessorMs, decodeMs]) {
@@ -26,9 +26,12 @@ Deno.test("bench writes one JSON object that a later run compares with", async (
       assert.ok([readyMs, stepProducts, decodeProducts].every(isAmount));
       assert.ok(isAmount(one.ownBytes) || Deno.build.os !== "linux");
     }
-    const later = await shell(`${script} --size 64x64 --compare before.json`, folder);
+    const later = await shell(
+      `${script} --precision int8 --size 64x64 --compare before.json`,
+      folder,
+    );
     assert.equal(later.code, 0, later.errors);
-    assert.match(later.out, /^cpu 64x64 .*\d\.\d\d +\d+\.\d\d$/m);
+    assert.match(later.out, /^cpu int8 64x64 .*\d\.\d\d +\d+\.\d\d$/m);
     assert.ok(later.out.split("\n").every((line) => line.length <= 80), later.out);
   });
 });
@@ -66,6 +69,7 @@ for (
     ["a size that is none", ["--size", "64"], 2, /--size takes WIDTHxHEIGHT/],
     ["a size that the model cannot have", ["--size", "30x64"], 2, /width must be a multiple of 4/],
     ["a provider that is not known", ["--provider", "tpu"], 2, /--provider takes cpu/],
+    ["a precision that is not known", ["--precision", "int3"], 2, /--precision takes float32/],
     ["an earlier run that is not there", ["--compare", "no.json"], 1, /no\.json: there is no such/],
     ["an earlier run that is none", ["--compare", "deno.json"], 1, /it is no such report/],
     ["words", ["fast"], 2, /What is "fast"/],

@@ -57,12 +57,17 @@ async function pictures(count: number): Promise<string> {
 /** One prediction, and what it took to get there. */
 async function prediction(parts: ModelParts, precision: Precision, side: number, folder: string) {
   const runtime = openRuntime(), { quantizing: how } = quantizing(precision);
-  const options = { providers: [cpu()], ...(how && { quantizing: { ...how, folder } }) };
+  const dtype = precision === "float16" ? precision : "float32";
+  const options = {
+    providers: [cpu()],
+    dtype,
+    ...(how && { quantizing: { ...how, folder } }),
+  } as const;
   const open = async () => {
     const start = performance.now(), builder = new SessionBuilder(runtime, options);
     const weights = await builder.weightsOf("unet", parts.unet.weights);
     const shape = { batch: 2, height: side, width: side, sequence: 77 };
-    const session = await builder.build(unet(parts.unet.config, weights, shape));
+    const session = await builder.build(unet(parts.unet.config, weights, shape, { dtype }));
     return { session, seconds: (performance.now() - start) / 1000 };
   };
   const first = await open();

@@ -160,7 +160,7 @@ export const GENERATE_FLAGS = {
   precision: {
     kind: "text",
     choices: PRECISIONS,
-    help: "of the weights: int8 is faster on a CPU, int4 takes least memory (float32)",
+    help: "float16 for GPUs; int8 is faster on a CPU, int4 takes least memory (float32)",
   },
   convolution: {
     kind: "text",

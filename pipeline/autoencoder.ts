@@ -46,12 +46,22 @@ function exceedsMemory(pixels: number): boolean {
   }
 }
 
+type Float = "float32" | "float16";
+
+function isFinite(values: Float32Array): boolean {
+  return values.every(Number.isFinite);
+}
+
 /** From pictures to latents and back. */
 export class Autoencoder implements Disposable {
   readonly #encoders = new SessionCache(2);
   readonly #decoders = new SessionCache(4);
+  /** What is decoded in: float32 from the first overflow on. */
+  #dtype: Float;
 
-  constructor(readonly parts: Pick<ModelParts, "vae">, readonly builder: SessionBuilder) {}
+  constructor(readonly parts: Pick<ModelParts, "vae">, readonly builder: SessionBuilder) {
+    this.#dtype = builder.options.dtype ?? "float32";
+  }
 
   /**
    * Decodes one picture: in tiles if asked to, or if the whole would not fit into the memory that
@@ -72,10 +82,18 @@ export class Autoencoder implements Disposable {
     const side = Math.max(1, Math.trunc(tileSize / factor));
     const isLarger = latents.width > side || latents.height > side;
     const tiling = isLarger && (options.tiling ?? exceedsMemory(width * height));
-    const decode = (part: Latents) => this.#decode(part, options.signal);
-    const pixels = tiling
-      ? await decodeTiled(latents, { side, overlap: 0.25, factor }, decode)
-      : await decode(latents);
+    const decodeAll = (dtype: Float) => {
+      const decode = (part: Latents) => this.#decode(part, dtype, options.signal);
+      return tiling
+        ? decodeTiled(latents, { side, overlap: 0.25, factor }, decode)
+        : decode(latents);
+    };
+    let pixels = await decodeAll(this.#dtype);
+    if (this.#dtype === "float16" && latents.data.every(Number.isFinite) && !isFinite(pixels)) {
+      this.builder.warn("the autoencoder overflows in float16: decoding in float32 from now on");
+      this.#dtype = "float32";
+      pixels = await decodeAll(this.#dtype);
+    }
     requireNumbers(pixels, latents, this.parts.vae.weights.path);
     return Image.fromTensor(pixels, width, height);
   }
@@ -83,15 +101,17 @@ export class Autoencoder implements Disposable {
   /** Float32Array [3, height, width] in pixels. */
   async #decode(
     { data, channels, height, width }: Latents,
+    dtype: Float,
     signal: AbortSignal | undefined,
   ): Promise<Float32Array> {
     const { config, weights, onnx } = this.parts.vae;
     const session = await this.#decoders.get(
-      onnx ? "" : `${height} ${width}`,
+      onnx ? "" : `${height} ${width} ${dtype}`,
       async () => {
         if (onnx) return await openOnnxDecoder(this.builder, onnx.decoder!, config);
         const own = await this.builder.weightsOf("vae_decoder", weights);
-        return await this.builder.build(decoderGraph(config, own, { batch: 1, height, width }));
+        const shape = { batch: 1, height, width };
+        return await this.builder.build(decoderGraph(config, own, shape, { dtype }));
       },
     );
     using input = Tensor.from(this.builder.runtime, "float32", data, [1, channels, height, width]);

@@ -119,7 +119,8 @@ export class NoisePredictor implements Disposable {
       this.#loop?.loop[Symbol.dispose]();
       this.#loop = undefined;
       const weights = await this.builder.weightsOf("unet", this.parts.unet.weights);
-      const graph = stepGraph(config, weights, run.shape);
+      const { dtype = "float32" } = this.builder.options;
+      const graph = stepGraph(config, weights, run.shape, { dtype });
       this.#loop = { key, loop: await DeviceLoop.open(this.builder, graph) };
     }
     return { loop: this.#loop.loop, run };

@@ -15,7 +15,7 @@ import { leaves, reachable } from "../graph/reachable.ts";
 import type { Value } from "../graph/value.ts";
 import { weightBehind } from "../graph/weight_views.ts";
 import type { GraphModel } from "../models/graph_model.ts";
-import { toFloat32 } from "../weights/read.ts";
+import { toFloat16, toFloat32 } from "../weights/read.ts";
 import type { NetworkSession } from "./network_session.ts";
 import { PartedNetwork } from "./parted_network.ts";
 import { weightsLeftMapped } from "./weight_packing.ts";
@@ -31,6 +31,8 @@ export interface SessionBuilderOptions {
   readonly providers: readonly Provider[];
   /** Threads within an operator. Default: ONNX Runtime's choice. */
   readonly threads?: number;
+  /** What the U-Net and the decoder compute in. Default "float32". */
+  readonly dtype?: "float32" | "float16";
   /** How the large networks' weights are quantized. Default: not at all. */
   readonly quantizing?: Quantizing;
   /** Take as little memory as can be, at the cost of time. Default false. */
@@ -92,7 +94,7 @@ export class SessionBuilder {
     if (!quantizing && !winograd) return Promise.resolve(source);
     let weights = this.#derived.get(source);
     if (!weights) {
-      const onWarning = (message: string) => this.#warn(message);
+      const onWarning = (message: string) => this.warn(message);
       weights = quantizing
         ? quantizedWeights(network, source, { ...quantizing, onWarning })
         : winogradWeights(network, source, { ...winograd!, onWarning });
@@ -108,7 +110,9 @@ export class SessionBuilder {
    */
   async build(model: GraphModel, { recorded = false, isPart = false } = {}): Promise<Session> {
     const { lowMemory = false } = this.options;
-    const variable = isPart
+    // Only the processor reads weights where they are; others copy, and reorder what is constant.
+    const isElsewhere = this.options.providers.some(({ via }) => via !== "builtin");
+    const variable = isPart || isElsewhere
       ? new Set<Value>()
       : weightsLeftMapped(model, lowMemory ? LOW_MEMORY_PACKING : PACKING);
     const { bytes, initializers, externalRoot } = toOnnx({ ...model, variable });
@@ -125,7 +129,9 @@ export class SessionBuilder {
       ...(lowMemory && { cpuArena: false }),
       config: {
         ...((supplied.size > 0 || isPart) && {
-          "optimization.disable_specified_optimizers": isPart ? CONVERTS_WEIGHTS : READS_WEIGHTS,
+          "optimization.disable_specified_optimizers": isPart || this.options.dtype === "float16"
+            ? CONVERTS_WEIGHTS
+            : READS_WEIGHTS,
         }),
         ...(isPart && { "session.disable_prepacking": "1" }),
         ...(externalRoot !== undefined && {
@@ -134,7 +140,7 @@ export class SessionBuilder {
       },
       ...(threads !== undefined && { intraOpThreads: threads }),
     });
-    for (const { message } of session.skipped) this.#warn(message);
+    for (const { message } of session.skipped) this.warn(message);
     return session;
   }
 
@@ -146,7 +152,7 @@ export class SessionBuilder {
       memoryPattern: false,
       ...(threads !== undefined && { intraOpThreads: threads }),
     });
-    for (const { message } of session.skipped) this.#warn(message);
+    for (const { message } of session.skipped) this.warn(message);
     return session;
   }
 
@@ -168,7 +174,8 @@ export class SessionBuilder {
     return new PartedNetwork(sessions, new Set(Object.keys(model.outputs)));
   }
 
-  #warn(message: string): void {
+  /** Tells a warning, once. */
+  warn(message: string): void {
     if (this.#warned.has(message)) return;
     this.#warned.add(message);
     this.options.onWarning?.(message);
@@ -182,7 +189,7 @@ export class SessionBuilder {
       );
     }
     // Views of one weight share its place in the file, not its shape.
-    const key = `${source.file} ${source.offset} ${shape}`;
+    const key = `${source.file} ${source.offset} ${shape} ${type.dtype}`;
     let tensor = this.#converted.get(key);
     if (!tensor) {
       const dtype = STORED[source.storedAs ?? type.dtype]!;
@@ -194,7 +201,10 @@ export class SessionBuilder {
         location: source,
         ...(scale !== undefined && { scale }),
       };
-      tensor = toFloat32(stored).then((data) => Tensor.from(this.runtime, "float32", data, shape));
+      const { runtime } = this;
+      tensor = type.dtype === "float16"
+        ? toFloat16(stored).then((data) => Tensor.from(runtime, "float16", data, shape))
+        : toFloat32(stored).then((data) => Tensor.from(runtime, "float32", data, shape));
       this.#converted.set(key, tensor);
     }
     return tensor;

@@ -124,6 +124,7 @@ function builderOf(
   const runtime = openRuntime(library === undefined ? {} : { library });
   return new SessionBuilder(runtime, {
     providers,
+    ...(precision === "float16" && { dtype: precision }),
     ...quantizing(precision, onConvert),
     ...winograd(convolution, onConvert),
     ...(threads !== undefined && { threads }),

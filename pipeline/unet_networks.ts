@@ -79,11 +79,11 @@ export class UNetNetworks implements Disposable {
     options: UNetOptions,
     { loras, looks }: Pick<GuidedPrompt, "loras"> & { readonly looks: boolean },
   ): Promise<NetworkSession> {
-    const { config } = this.network;
+    const { config } = this.network, { dtype = "float32" } = this.builder.options;
     const weights = await this.builder.weightsOf("unet", this.network.weights);
     const model = withLoraInputs(
       loras,
-      (own) => unet(config, weights, shape, { ...options, ...own }),
+      (own) => unet(config, weights, shape, { dtype, ...options, ...own }),
     );
     if (!looks) return await this.builder.buildLarge(model);
     const outputs = { ...model.outputs, focus: midBlockFocus(model) };

@@ -18,6 +18,7 @@ const PIPELINES: Readonly<Record<string, "sd" | "sdxl">> = {
   StableDiffusionXLPipeline: "sdxl",
   StableDiffusionXLImg2ImgPipeline: "sdxl",
   StableDiffusionXLInpaintPipeline: "sdxl",
+  StableDiffusionXLInstructPix2PixPipeline: "sdxl",
   OnnxStableDiffusionPipeline: "sd",
   OnnxStableDiffusionImg2ImgPipeline: "sd",
   OnnxStableDiffusionInpaintPipeline: "sd",
@@ -51,6 +52,8 @@ export interface PipelineIndex {
   readonly className: string;
   /** True where an absent negative prompt means embeddings of zeros (SDXL). */
   readonly zeroEmptyNegative: boolean;
+  /** True where a U-Net that edits sees the picture's latents scaled (CosXL Edit). */
+  readonly scalesEdited?: boolean;
   /** True for SDXL's refiner, which has one text encoder and is told how beautiful to draw. */
   readonly isRefiner: boolean;
   /** Names of the parts that the folder holds: `unet`, `vae`, `text_encoder`, ... */
@@ -117,6 +120,7 @@ export async function readPipelineIndex(folder: string): Promise<PipelineIndex> 
     family,
     className: className as string,
     zeroEmptyNegative: json.force_zeros_for_empty_prompt === true,
+    scalesEdited: json.is_cosxl_edit === true,
     isRefiner,
     parts,
   };

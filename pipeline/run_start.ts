@@ -111,6 +111,12 @@ async function begin(parts: ModelParts, settings: Settings, run: Run): Promise<S
   if (latents) return goesOn ? asTheyAre(run, latents) : fromLatents(run, latents);
   if (!image) return fromNoise(run, settings.noise);
   const sized = image.withoutAlpha().resize(width, height);
-  if (unetKind(parts) === "edit") return await fromEdit(run, sized);
+  if (unetKind(parts) === "edit") {
+    return await fromEdit(
+      run,
+      sized,
+      parts.index.scalesEdited ? parts.vae.config.scalingFactor : 1,
+    );
+  }
   return await (goesOn ? fromNoisyImage : fromImage)(run, sized);
 }

@@ -81,10 +81,14 @@ function ofSize({ size }: Run, { data, channels, height, width }: Latents): Floa
   return data;
 }
 
-/** Begins in noise, with a picture beside it that is to be changed (arXiv:2211.09800). */
-export async function fromEdit(run: Run, image: Image): Promise<StartingPoint> {
+/**
+ * Begins in noise, with a picture beside it that is to be changed (arXiv:2211.09800), its latents
+ * times `scale`.
+ */
+export async function fromEdit(run: Run, image: Image, scale = 1): Promise<StartingPoint> {
   const { size, autoencoder, signal } = run;
-  const beside = await autoencoder.encodeMean(image.toTensor(), size, signal);
+  const mean = await autoencoder.encodeMean(image.toTensor(), size, signal);
+  const beside = scale === 1 ? mean : mean.map((value) => scale * value);
   return { ...fromNoise(run), beside, besideNothing: new Float32Array(beside.length) };
 }
 

@@ -127,7 +127,7 @@ Deno.test("a precision that is none, or that a provider has not, is an error", a
       assert.match(error.message, why);
       return true;
     });
-  await refused({ precision: "int3" as "int8" }, /one of float32, int8, int4; got int3/);
+  await refused({ precision: "int3" as "int8" }, /one of float32, float16, int8, int4; got int3/);
   await refused({ precision: "int8", providers: [cuda()] }, /only the CPU.*got provider CUDA/);
 });
 

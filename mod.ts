@@ -104,6 +104,7 @@ export {
   schedulerFromConfig,
   type SchedulerOverrides,
 } from "./schedulers/scheduler.ts";
+export type { RunPart } from "./schedulers/part_of_run.ts";
 export type { Solver } from "./schedulers/recipes/own.ts";
 export { knownNames as schedulerNames } from "./schedulers/names.ts";
 export { type PlanTable, planTable } from "./schedulers/plan_table.ts";

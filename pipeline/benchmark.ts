@@ -16,18 +16,23 @@ import { type OpenOptions, StableDiffusion } from "./stable_diffusion.ts";
 export interface BenchmarkCase {
   /** For the report: `cpu 512x512`. */
   readonly name: string;
+  /** How the model is opened. */
   readonly open: OpenOptions;
+  /** What is drawn. */
   readonly picture: Pick<GenerateOptions, "width" | "height"> & Partial<GenerateOptions>;
 }
 
 /** What is measured, and how often. */
 export interface BenchmarkOptions {
+  /** Default: the embedded model. */
   readonly model?: string | undefined;
+  /** The ways that are measured beside one another. */
   readonly cases: readonly BenchmarkCase[];
   /** Times that the cases take turns. Default 3. */
   readonly rounds?: number;
   /** Calls of the U-Net that are timed in a round. Default 3. */
   readonly steps?: number;
+  /** Stops the run. */
   readonly signal?: AbortSignal | undefined;
   /** Told what is being done. */
   readonly onStage?: (what: string) => void;
@@ -35,14 +40,19 @@ export interface BenchmarkOptions {
 
 /** Milliseconds. */
 export interface Times {
+  /** Of all rounds: what the machine can do. */
   readonly min: number;
+  /** Of all rounds: what it usually did. */
   readonly median: number;
 }
 
 /** What one case took. */
 export interface BenchmarkResult {
+  /** The case's. */
   readonly name: string;
+  /** Of the picture, in pixels. */
   readonly width: number;
+  /** Of the picture, in pixels. */
   readonly height: number;
   /** From nothing to the end of the first call: opening, encoding the prompt, building sessions. */
   readonly readyMs: number;
@@ -52,7 +62,9 @@ export interface BenchmarkResult {
   readonly stepProcessorMs: Times;
   /** The least call in units of the least product: to compare with other runs and machines. */
   readonly stepProducts: number;
+  /** From latents to a picture. */
   readonly decodeMs: Times;
+  /** The least of it in units of the least product. */
   readonly decodeProducts: number;
   /** Memory that is held after a first picture, beyond what was held before: not mapped files. */
   readonly ownBytes?: number;
@@ -66,6 +78,7 @@ export interface Benchmark {
   readonly onnxruntime: string;
   /** The product of two float32 matrices of `side` squared on the processor. */
   readonly product: { readonly side: number } & Times;
+  /** In the order in which they were given. */
   readonly cases: readonly BenchmarkResult[];
 }
 

@@ -22,7 +22,10 @@ export interface Seat {
    * kernels round one row otherwise than several.
    */
   readonly askedOne: boolean;
-  /** Answers when every picture that is still drawn has asked. @throws the signal's reason */
+  /**
+   * Answers when every picture that is still drawn has asked. @throws the signal's reason
+   * @internal
+   */
   ask(source: BatchSource, asks: readonly Ask[], signal?: AbortSignal): Promise<Answer[]>;
 }
 

@@ -11,13 +11,17 @@ import type { Settings } from "./settings.ts";
 
 /** Sides in pixels. */
 export interface PictureSize {
+  /** From left to right. */
   readonly width: number;
+  /** From top to bottom. */
   readonly height: number;
 }
 
 /** Pixels that were cropped away. */
 export interface CropCorner {
+  /** Columns before the picture. */
   readonly left: number;
+  /** Rows above it. */
   readonly top: number;
 }
 

@@ -22,6 +22,7 @@ const NOT_RUN: Readonly<Record<string, string>> = {
   "latent train embedded": "takes hours; its stages have tests of their own",
   "latent explain --all": "takes minutes; its topics have tests of their own",
   "latent explain guidance": "as above",
+  "latent bench": "takes minutes; it has tests of its own",
   "latent explain schedulers": "as above",
 };
 
@@ -45,14 +46,18 @@ async function furnish(folder: string): Promise<void> {
     const pixels = new Uint8ClampedArray(3 * 64 * 64).fill(90);
     await new Image(64, 64, pixels).save(join(folder, name, "1.png"));
   }
-  for (const [name, level] of [["room", 90], ["wall", 255]] as const) {
-    const pixels = new Uint8ClampedArray(3 * 64 * 64).fill(level);
-    await new Image(64, 64, pixels).save(join(folder, `${name}.png`));
-  }
   const picture = input("picture", "float32", [1, 3, 64, 64]);
   const larger = resizeNearest(picture, { scales: [4, 4] });
   const { bytes } = toOnnx({ name: "upscaler", inputs: [picture], outputs: { larger } });
   await Deno.writeFile(join(folder, "realesrgan-x4.onnx"), bytes);
+}
+
+/** A picture to begin in, and a mask over it. */
+async function furnishRoom(folder: string): Promise<void> {
+  for (const [name, level] of [["room", 90], ["wall", 255]] as const) {
+    const pixels = new Uint8ClampedArray(3 * 64 * 64).fill(level);
+    await new Image(64, 64, pixels).save(join(folder, `${name}.png`));
+  }
 }
 
 /** What the home of a user has, so that nothing is written outside of the folder. */
@@ -67,6 +72,7 @@ for (const name of Object.keys(COMMANDS)) {
   Deno.test(`latent ${name} --help has examples that run`, () =>
     inFolder(async (folder) => {
       await furnish(folder);
+      if (name === "verify") await furnishRoom(folder);
       // What comes from other commands' examples.
       const before = ["metadata", "verify", "upscale", "explain"].includes(name)
         ? "latent generate 'a red seven' -o seven.png\n"

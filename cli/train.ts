@@ -34,6 +34,8 @@ type Events = AsyncGenerator<TrainingEvent, void, void>;
 /** A kind of training. */
 interface Kind {
   readonly about: string;
+  /** The extension of its result, where that is a file. */
+  readonly writes?: string;
   readonly page: Page & {
     readonly flags: FlagTable & Pick<typeof TRAIN_FLAGS, "help" | "json" | "quiet" | "verbose">;
   };
@@ -44,6 +46,7 @@ interface Kind {
 const KINDS: Readonly<Record<string, Kind>> = {
   "textual-inversion": {
     about: "a new word for what the pictures show",
+    writes: ".safetensors",
     page: {
       usage: "train textual-inversion --images DIR --token WORD --init-word WORD",
       text: ["Learns a word for what the pictures show: a small file for --embedding."],
@@ -68,6 +71,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
   },
   lora: {
     about: "an adapter for a subject or a style",
+    writes: ".safetensors",
     page: {
       usage: "train lora --images DIR --prompt TEXT --output FILE [FLAGS]",
       text: ["Learns an adapter for a subject or a style: a file for --lora."],
@@ -164,6 +168,11 @@ export async function train(args: readonly string[]): Promise<number> {
   if (flags.help) {
     print(helpText(kind.page));
     return 0;
+  }
+  if (kind.writes !== undefined && !(flags.output ?? kind.writes).endsWith(kind.writes)) {
+    throw new UsageError(
+      `latent train ${name} writes a ${kind.writes} file; got "${flags.output}".`,
+    );
   }
   if (positionals.length > 0) {
     throw new UsageError(`latent train ${name} takes flags only; got "${positionals[0]}".`);

@@ -49,6 +49,7 @@ const MISTAKES: readonly (readonly [call: string, code: number, line: RegExp])[]
   ["train bogus", 2, /^Unknown kind of training "bogus"\.$/],
   ["train lor", 2, /Did you mean lora\?$/],
   ["train lora", 2, /^--images is missing\. See latent train --help\.$/],
+  ["train lora -o o.png", 2, /^latent train lora writes a \.safetensors file; got "o\.png"\.$/],
   ["train lora --rank 0", 2, /^--rank takes 1 to 4096; got 0\.$/],
   ["upscale", 2, /^No picture\./],
   ["upscale ok.png", 2, /^No upscaler: give --model FILE\.onnx\.$/],

@@ -7,6 +7,7 @@
 import { planTable } from "../schedulers/plan_table.ts";
 import { rmsDistance } from "./measure.ts";
 import { atMost, type Claim, type Report, type Series } from "./report.ts";
+import { stepMatrix } from "./step_matrix.ts";
 import type { Laboratory, Topic } from "./topic.ts";
 
 const SOLVERS = ["Euler", "Heun", "DPM++ 2M", "UniPC", "DDIM"];
@@ -17,6 +18,7 @@ async function run(laboratory: Laboratory): Promise<Report> {
   const plan = laboratory.sd.plan({ prompt: "", steps: 8, scheduler: "DPM++ 2M" });
   const table = planTable(plan);
   const distances = await convergence(laboratory);
+  const matrix = await stepMatrix(laboratory);
   return {
     topic: "schedulers",
     title: "Schedulers",
@@ -32,6 +34,7 @@ async function run(laboratory: Laboratory): Promise<Report> {
         columns: table.columns,
         rows: table.rows.map((row) => row.map((weight) => weight ?? "")),
       },
+      matrix.block,
       {
         kind: "plot",
         caption: `Distance to the picture of ${REFERENCE} Euler steps, by calls of the U-Net`,
@@ -56,7 +59,7 @@ async function run(laboratory: Laboratory): Promise<Report> {
         })),
       },
     ],
-    claims: claims(laboratory, distances),
+    claims: [...claims(laboratory, distances), matrix.claim],
     formulas: [{
       text: "x' = (σ'/σ) x + (1 − σ'/σ) D",
       symbols: {
@@ -66,6 +69,15 @@ async function run(laboratory: Laboratory): Promise<Report> {
       },
       file: "schedulers/solvers/euler.ts",
       symbol: "euler",
+    }, {
+      text: "(x', h')ᵀ = Aₖ (x, h, ε̂)ᵀ",
+      symbols: {
+        "h": "what the sampler remembers of earlier answers",
+        "ε̂": "the U-Net's answer",
+        "Aₖ": "the matrix of step k, known before the run",
+      },
+      file: "schedulers/linear_plan.ts",
+      symbol: "linearPlan",
     }],
     papers: [
       "Karras, Aittala, Aila, Laine 2022, Elucidating the Design Space, arXiv:2206.00364",

@@ -55,6 +55,7 @@ export {
   type UpscalerOptions,
 } from "./pipeline/upscale.ts";
 export { canny, type CannyOptions, invert, tile } from "./pipeline/preprocess.ts";
+export { readFace } from "./pipeline/face_file.ts";
 export type { ImagePrompt, IpAdapter } from "./pipeline/image_prompts.ts";
 export type { AdapterPicture } from "./pipeline/t2i_adapters.ts";
 export type { FreeU } from "./models/unet_variant.ts";

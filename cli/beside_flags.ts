@@ -14,6 +14,7 @@ import {
   type ImagePrompt,
   invert,
   type OpenOptions,
+  readFace,
   tile,
 } from "../mod.ts";
 import { type FlagTable, type FlagValues, UsageError } from "./flags.ts";
@@ -56,7 +57,12 @@ export const BESIDE_PICTURE_FLAGS = {
     help: "none, canny, canny:LOW:HIGH, invert, tile or tile:FACTOR (none)",
   },
   "control-guess": { kind: "switch", help: "ControlNets act on the prompt's part alone" },
-  "ip-adapter-image": { kind: "list", value: "FILE", help: "what each IP-Adapter is shown" },
+  "ip-adapter-image": {
+    kind: "list",
+    value: "FILE",
+    help:
+      "what each IP-Adapter is shown; FaceID: a face recognizer's embedding, .json or .safetensors",
+  },
   "ip-adapter-scale": { kind: "list", value: "N", help: "how strongly each IP-Adapter acts (1)" },
   "t2i-image": { kind: "list", value: "FILE", help: "what each T2I-Adapter is shown" },
   "t2i-scale": { kind: "list", value: "N", help: "how strongly each T2I-Adapter acts (1)" },
@@ -85,6 +91,7 @@ export async function besidePictures(flags: Flags): Promise<Partial<GenerateOpti
       network: "controlnet",
       image: "control-image",
       numbers: { scale: "control-scale", start: "control-start", end: "control-end" },
+      load: pictureOf,
       make: (picture, i): Control => ({
         ...picture,
         image: preprocessed(picture.image, flags["control-preprocess"]?.[i]),
@@ -95,28 +102,39 @@ export async function besidePictures(flags: Flags): Promise<Partial<GenerateOpti
       network: "ip-adapter",
       image: "ip-adapter-image",
       numbers: { scale: "ip-adapter-scale" },
+      load: shownOf,
       make: (picture): ImagePrompt => picture,
     }),
     ...await listOf("adapters", flags, {
       network: "t2i-adapter",
       image: "t2i-image",
       numbers: { scale: "t2i-scale" },
+      load: pictureOf,
       make: (picture): AdapterPicture => picture,
     }),
   };
 }
 
+/** Files that hold numbers, not a picture. */
+const FACE_FILE = /\.(json|safetensors|pt|bin)$/i;
+
+const shownOf = async (path: string): Promise<ImagePrompt> =>
+  FACE_FILE.test(path) ? { face: await readFace(path) } : { image: await Image.load(path) };
+
+const pictureOf = async (path: string) => ({ image: await Image.load(path) });
+
 type ListFlag = Exclude<keyof Flags, "control-guess" | "image-encoder" | "clip" | "clip-vae">;
 
 /** One picture with its numbers for each network of a kind. */
-async function listOf<K extends string, T>(
+async function listOf<K extends string, T, P>(
   option: K,
   flags: Flags,
-  { network, image, numbers, make }: {
+  { network, image, numbers, make, load }: {
     readonly network: ListFlag;
     readonly image: ListFlag;
     readonly numbers: Readonly<Record<string, ListFlag>>;
-    readonly make: (picture: { image: Image }, index: number) => T;
+    readonly make: (picture: P, index: number) => T;
+    readonly load: (path: string) => Promise<P>;
   },
 ): Promise<{ [P in K]?: T[] }> {
   const paths = flags[image] ?? [], count = flags[network]?.length ?? 0;
@@ -134,7 +152,7 @@ async function listOf<K extends string, T>(
   const list = await Promise.all(paths.map(async (path, i) => {
     const values = Object.entries(numbers).filter(([, flag]) => flags[flag]?.[i] !== undefined)
       .map(([name, flag]) => [name, numberOf(flag, flags[flag]![i]!)] as const);
-    return make({ image: await Image.load(path), ...Object.fromEntries(values) }, i);
+    return make({ ...await load(path), ...Object.fromEntries(values) }, i);
   }));
   return { [option]: list } as { [P in K]?: T[] };
 }

@@ -62,6 +62,12 @@ const PROJECTIONS: Readonly<Record<IpAdapterConfig["kind"], Projection>> = {
     const h = linear(gelu(linear(x, w.at("proj.0"), embedDim)), w.at("proj.2"), crossDim);
     return layerNorm(h, w.at("proj.3"), EPSILON);
   },
+  face(x, w, { tokens, crossDim, embedDim }) {
+    const hidden = w.shapeOf("proj.0.weight")[0] ?? embedDim;
+    const wide = linear(gelu(linear(x, w.at("proj.0"), hidden)), w.at("proj.2"), tokens * crossDim);
+    const batch = fixed("ipAdapter", x.shape, 0);
+    return layerNorm(reshape(wide, [batch, tokens, crossDim]), w.at("norm"), EPSILON);
+  },
   plus(x, w, { hiddenDim, depth, crossDim, tokens, heads }) {
     const states = linear(x, w.at("proj_in"), hiddenDim);
     const queries = w.tensor("latents", [1, tokens, hiddenDim]);

@@ -6,9 +6,10 @@ import type { UNetConfig } from "./unet_config.ts";
 export interface IpAdapterConfig {
   /**
    * `pooled`: four tokens of the pooled embedding; `full`: a token for each state (Full Face);
-   * `plus`: a resampler over the states (Plus, Plus Face).
+   * `plus`: a resampler over the states (Plus, Plus Face); `face`: tokens of a face recognizer's
+   * embedding (FaceID).
    */
-  readonly kind: "pooled" | "full" | "plus";
+  readonly kind: "pooled" | "full" | "plus" | "face";
   /** Width of what the image encoder gives. */
   readonly embedDim: number;
   /** Width of the tokens: the U-Net's cross-attention. */
@@ -29,7 +30,7 @@ const POOLED_TOKENS = 4;
 /** Width of a resampler's attention heads; no variant has another. */
 export const HEAD = 64;
 
-/** Reads the shapes of an IP-Adapter's file. @throws {ModelFormatError} for FaceID, and others. */
+/** Reads the shapes of an IP-Adapter's file. @throws {ModelFormatError} for other files. */
 export function ipAdapterConfig(source: TensorSource): IpAdapterConfig {
   const shape = (name: string) => source.get(`image_proj.${name}`)?.shape;
   const none = { hiddenDim: 0, depth: 0, heads: 0 };
@@ -43,12 +44,17 @@ export function ipAdapterConfig(source: TensorSource): IpAdapterConfig {
   if (full && first) {
     return { kind: "full", embedDim: first[1]!, crossDim: full[0]!, tokens: 0, ...none };
   }
+  const norm = shape("norm.weight"), last = shape("proj.2.weight");
+  if (first && norm && last && !shape("perceiver_resampler.proj_in.weight")) {
+    const crossDim = norm[0]!;
+    return { kind: "face", embedDim: first[1]!, crossDim, tokens: last[0]! / crossDim, ...none };
+  }
   const latents = shape("latents"), input = shape("proj_in.weight");
   const output = shape("proj_out.weight"), query = shape("layers.0.0.to_q.weight");
   if (!latents || !input || !output || !query) {
     throw new ModelFormatError(
       `Cannot use ${source.path} as an IP-Adapter: it has no image_proj of a known kind. ` +
-        "Face ID adapters need a face recognizer, which is not part of this program.",
+        "Of the FaceID adapters those without Plus are known.",
       { path: source.path, key: "image_proj" },
     );
   }
@@ -63,6 +69,24 @@ export function ipAdapterConfig(source: TensorSource): IpAdapterConfig {
     depth,
     heads: query[0]! / HEAD,
   };
+}
+
+/**
+ * The LoRA that comes in a FaceID adapter's file, in names of diffusers before PEFT; undefined where
+ * there is none. Its layers are counted as the attention is: of each block its own, then the cross-
+ * attention.
+ */
+export function ipAdapterLora(source: TensorSource, config: UNetConfig): TensorSource | undefined {
+  const original = new Map<string, string>(), order = crossAttentionOrder(config);
+  for (const name of source.names()) {
+    const [, index, rest] = /^ip_adapter\.(\d+)\.(to_(?:q|k|v|out)_lora\..+)$/.exec(name) ?? [];
+    if (index === undefined) continue;
+    const block = order[Math.floor(Number(index) / 2)] ?? `no_block_${index}`;
+    original.set(`unet.${block}.attn${1 + Number(index) % 2}.processor.${rest}`, name);
+  }
+  if (original.size === 0) return undefined;
+  const get = (name: string) => source.get(original.get(name) ?? "");
+  return { path: source.path, metadata: {}, names: () => original.keys(), get };
 }
 
 /**

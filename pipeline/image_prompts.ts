@@ -10,14 +10,20 @@ import { type ClipVisionConfig, clipVisionConfig } from "../models/clip_config.t
 import { CLIP_DEVIATION, CLIP_MEAN } from "../models/clip_likeness.ts";
 import { clipVisionModel } from "../models/clip_vision.ts";
 import { ipAdapterProjection } from "../models/ip_adapter.ts";
-import { type IpAdapterConfig, ipAdapterConfig } from "../models/ip_adapter_config.ts";
+import {
+  type IpAdapterConfig,
+  ipAdapterConfig,
+  ipAdapterLora,
+} from "../models/ip_adapter_config.ts";
 import type { ImagePromptOptions } from "../models/unet.ts";
 import { ModelFormatError } from "../weights/model_format_error.ts";
 import { openComponent, openWeights } from "../weights/open_weights.ts";
 import type { ExtraInput } from "./extra_input.ts";
 import type { Image } from "./image.ts";
-import type { Network } from "./model_parts.ts";
+import { mergeOne } from "./lora.ts";
+import type { ModelParts, Network } from "./model_parts.ts";
 import { readJsonObject } from "./pipeline_index.ts";
+import { OptionError } from "./options.ts";
 import type { SessionBuilder } from "./session_builder.ts";
 import { SessionCache } from "./session_cache.ts";
 
@@ -29,18 +35,20 @@ export interface IpAdapter {
   readonly imageEncoder?: string;
 }
 
-/** A picture that an IP-Adapter is shown. */
+/** A picture that an IP-Adapter is shown, or a face. */
 export interface ImagePrompt {
-  /** Of any size: its middle square is looked at. */
-  readonly image: Image;
+  /** Of any size: its middle square is looked at. All but FaceID adapters need it. */
+  readonly image?: Image;
+  /** For FaceID: a face recognizer's embedding of length one, of insightface's 512 numbers. */
+  readonly face?: Float32Array;
   /** How strongly it acts. Default 1. */
   readonly scale?: number;
 }
 
-/** An IP-Adapter with its image encoder. */
+/** An IP-Adapter with its image encoder; FaceID has none. */
 export interface IpAdapterParts {
   readonly adapter: Network<IpAdapterConfig>;
-  readonly encoder: Network<ClipVisionConfig>;
+  readonly encoder: Network<ClipVisionConfig> | undefined;
 }
 
 /** Opens an IP-Adapter: headers only. `crossDim` is the U-Net's. @throws {ModelFormatError} */
@@ -56,6 +64,7 @@ export async function openIpAdapter(
       { path, key: "image_proj" },
     );
   }
+  if (config.kind === "face") return { adapter: { config, weights }, encoder: undefined };
   const configPath = join(imageEncoder, "config.json");
   const encoder = {
     config: clipVisionConfig(await readJsonObject(configPath), configPath),
@@ -69,6 +78,19 @@ export async function openIpAdapter(
       `${config.embedDim}. Give the image encoder that the adapter was trained with.`,
     { path: imageEncoder },
   );
+}
+
+/** The parts with the LoRAs merged that come with FaceID adapters. @throws {ModelFormatError} */
+export async function mergeFaceLoras(
+  parts: ModelParts,
+  adapters: readonly IpAdapterParts[],
+): Promise<ModelParts> {
+  let merged = parts;
+  for (const { adapter: { weights } } of adapters) {
+    const lora = ipAdapterLora(weights, parts.unet.config);
+    if (lora) merged = await mergeOne(merged, lora, 1);
+  }
+  return merged;
 }
 
 /** What a picture becomes for the U-Net, with and without it. */
@@ -91,8 +113,9 @@ export class ImagePrompter implements Disposable {
     signal?: AbortSignal,
   ): Promise<{ imagePrompts: ImagePromptOptions[]; inputs: ExtraInput[] }> {
     const imagePrompts = [], inputs: ExtraInput[] = [];
-    for (const [i, { image, scale = 1 }] of prompts.entries()) {
-      const { tokens, unconditional, shape } = await this.#tokens(i, image, signal);
+    for (const [i, shown] of prompts.entries()) {
+      const { scale = 1 } = shown;
+      const { tokens, unconditional, shape } = await this.#tokens(i, shown, signal);
       imagePrompts.push({ weights: this.parts[i]!.adapter.weights, tokens: shape[0] });
       inputs.push(
         { name: `image_tokens_${i}`, shape, data: tokens, unconditional },
@@ -109,21 +132,31 @@ export class ImagePrompter implements Disposable {
   }
 
   /** As diffusers: no picture is an embedding of zeros, or for states the encoded black of CLIP. */
-  async #tokens(index: number, image: Image, signal: AbortSignal | undefined): Promise<Tokens> {
-    const { adapter: { config }, encoder } = this.parts[index]!, { imageSize } = encoder.config;
-    const pixels = clipPixels(image, imageSize), nothing = new Float32Array(pixels.length);
-    const states = await this.#encode(index, pixels, signal);
-    const without = config.kind === "pooled"
-      ? new Float32Array(states.length)
-      : await this.#encode(index, nothing, signal);
+  async #tokens(
+    index: number,
+    shown: ImagePrompt,
+    signal: AbortSignal | undefined,
+  ): Promise<Tokens> {
+    const { adapter: { config }, encoder } = this.parts[index]!;
+    const states = encoder
+      ? await this.#encode(index, encoder, pictureOf(shown, encoder), signal)
+      : faceOf(shown, config);
+    const without = encoder && config.kind !== "pooled"
+      ? await this.#encode(index, encoder, blackOf(encoder), signal)
+      : new Float32Array(states.length);
     const tokens = await this.#project(index, states, signal);
     const unconditional = await this.#project(index, without, signal);
     return { tokens, unconditional, shape: [tokens.length / config.crossDim, config.crossDim] };
   }
 
   /** Float32Array [states, embedDim]. */
-  async #encode(index: number, pixels: Float32Array, signal: AbortSignal | undefined) {
-    const { adapter: { config }, encoder } = this.parts[index]!, { imageSize } = encoder.config;
+  async #encode(
+    index: number,
+    encoder: Network<ClipVisionConfig>,
+    pixels: Float32Array,
+    signal: AbortSignal | undefined,
+  ) {
+    const { adapter: { config } } = this.parts[index]!, { imageSize } = encoder.config;
     const session = await this.#encoders.get(`${index}`, () =>
       this.builder.build(
         clipVisionModel(encoder.config, encoder.weights, { batch: 1 }, { penultimate: true }),
@@ -148,6 +181,28 @@ export class ImagePrompter implements Disposable {
     using tokens = outputs.image_tokens!;
     return (tokens.data as Float32Array).slice();
   }
+}
+
+/** CLIP's pixels of what an adapter is shown. @throws {OptionError} for a face alone. */
+function pictureOf({ image }: ImagePrompt, { config }: Network<ClipVisionConfig>): Float32Array {
+  if (image) return clipPixels(image, config.imageSize);
+  throw new OptionError("imagePrompts", "Cannot generate: this IP-Adapter is shown a picture.");
+}
+
+const blackOf = ({ config: { imageSize } }: Network<ClipVisionConfig>) =>
+  new Float32Array(3 * imageSize * imageSize);
+
+/** The embedding that a FaceID adapter is shown. @throws {OptionError} for another. */
+function faceOf({ face }: ImagePrompt, { embedDim }: IpAdapterConfig): Float32Array {
+  if (face?.length === embedDim) return face;
+  throw new OptionError(
+    "imagePrompts",
+    "Cannot generate: a FaceID adapter is shown a face recognizer's embedding; got " +
+      `${
+        face ? `${face.length} numbers` : "none"
+      }, expected ${embedDim}. This program has no face ` +
+      "recognizer: compute it by insightface.",
+  );
 }
 
 /** The middle square of a picture as CLIP takes it: Float32Array [3, side, side], normalized. */

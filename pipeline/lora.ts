@@ -36,8 +36,13 @@ export async function mergeLoras(parts: ModelParts, loras: readonly Lora[]): Pro
   return merged;
 }
 
-async function mergeOne(parts: ModelParts, path: string, weight: number): Promise<ModelParts> {
-  const { unet, textEncoders } = await placeLora(parts, path);
+/** The parts with one LoRA merged. @throws {ModelFormatError} as {@linkcode mergeLoras} does. */
+export async function mergeOne(
+  parts: ModelParts,
+  file: string | TensorSource,
+  weight: number,
+): Promise<ModelParts> {
+  const { unet, textEncoders } = await placeLora(parts, file);
   const adapt = async <N extends Network<unknown>>(part: N, layers: LoraLayers): Promise<N> =>
     weight === 0 || layers.size === 0
       ? part
@@ -64,9 +69,13 @@ export interface PlacedLora {
  *
  * @throws {ModelFormatError} where one has none: see {@linkcode mergeLoras}.
  */
-export async function placeLora(parts: ModelParts, path: string): Promise<PlacedLora> {
+export async function placeLora(
+  parts: ModelParts,
+  file: string | TensorSource,
+): Promise<PlacedLora> {
   requireWeights(parts, "merge LoRAs into");
-  const { layers, unused } = await readLoraFile(await openWeights(path));
+  const source = typeof file === "string" ? await openWeights(file) : file, { path } = source;
+  const { layers, unused } = await readLoraFile(source);
   const unmatched: string[] = [...unused];
   const place = (network: LoraNetwork, { weights }: Network<unknown>): LoraLayers => {
     const found = matchLora(layers, network, moduleNames(weights));

@@ -42,6 +42,7 @@ import {
   ImagePrompter,
   type IpAdapter,
   type IpAdapterParts,
+  mergeFaceLoras,
   openIpAdapter,
 } from "./image_prompts.ts";
 import { openT2iAdapter, T2iAdapters } from "./t2i_adapters.ts";
@@ -230,7 +231,7 @@ export class StableDiffusion implements AsyncDisposable {
     };
     const builder = builderOf(options);
     return new StableDiffusion(
-      adapted,
+      await mergeFaceLoras(adapted, pictures.ipAdapters),
       preview,
       learned,
       controlNets,

@@ -12,24 +12,32 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { clipMerges, clipVocabulary } from "../pipeline/clip_vocabulary.ts";
-import { writeSafetensors } from "../weights/safetensors_write.ts";
+import { type GeneratedTensor, writeSafetensors } from "../weights/safetensors_write.ts";
 import { randomTensors } from "./random_weights.ts";
 import { FAMILIES, type Family, type TextEncoderFamily } from "./sd_families.ts";
 import { clipShapes, type NamedShape, unetShapes, vaeShapes } from "./sd_shapes.ts";
 
 const USAGE = "Usage: make_sd15.ts FOLDER [--family sd15|sd21|sdxl] [--dtype fp32|fp16]";
 
+/** Writes one file of weights. */
+export type WriteWeights = (
+  path: string,
+  tensors: readonly GeneratedTensor[],
+  options: { readonly metadata: Readonly<Record<string, string>> },
+) => Promise<void>;
+
 /** Writes the folder; `dtype` fp16 writes the files of the variant of that name. */
 export async function makePipelineFolder(
   folder: string,
   family: Family,
   dtype: "fp32" | "fp16",
+  write: WriteWeights = writeSafetensors,
 ): Promise<void> {
   const dot = dtype === "fp16" ? ".fp16" : "";
   const weights = async (part: string, stem: string, shapes: Iterable<NamedShape>) => {
     const path = join(folder, part, `${stem}${dot}.safetensors`);
     const tensors = randomTensors(shapes, dtype === "fp16" ? "F16" : "F32");
-    await writeSafetensors(path, tensors, { metadata: { format: "pt" } });
+    await write(path, tensors, { metadata: { format: "pt" } });
     const { size } = await Deno.stat(path);
     console.error(`${path}: ${tensors.length} tensors, ${(size / 1e9).toFixed(2)} GB`);
   };

@@ -4,30 +4,22 @@
  * @module
  */
 
+import { join } from "node:path";
 import { checkpointConfigs } from "../models/checkpoint_configs.ts";
 import { isCheckpoint, openCheckpoint } from "../models/checkpoint.ts";
 import { clipTextModel } from "../models/clip_text.ts";
 import { unet } from "../models/unet.ts";
 import { decoderGraph, encoderGraph } from "../models/autoencoder_graphs.ts";
+import { requireWeights } from "../pipeline/onnx_folder.ts";
 import type { ModelParts } from "../pipeline/model_parts.ts";
 import { openModel } from "../pipeline/open_model.ts";
-import { readEmbeddingFile } from "../weights/embedding_file.ts";
-import { readLoraFile } from "../weights/lora_file.ts";
 import { ModelFormatError } from "../weights/model_format_error.ts";
-import { openWeights } from "../weights/open_weights.ts";
+import { openComponent, openWeights } from "../weights/open_weights.ts";
 import { toFloat32 } from "../weights/read.ts";
 import { elementCount, type TensorSource } from "../weights/stored_tensor.ts";
-import type { Claim, Report } from "./report.ts";
+import { besideModel, complete, type Findings, onnxFile } from "./model_kinds.ts";
+import type { Report } from "./report.ts";
 import type { Laboratory, Topic } from "./topic.ts";
-
-/** What was found out about one file or folder. */
-interface Findings {
-  readonly kind: string;
-  readonly facts: readonly (readonly [string, string])[];
-  /** By part. */
-  readonly sources: Readonly<Record<string, TensorSource>>;
-  readonly claims: readonly Claim[];
-}
 
 async function run({ subject, progress, parts, isEmbedded }: Laboratory): Promise<Report> {
   progress("reading headers");
@@ -102,38 +94,59 @@ async function isFolder(path: string): Promise<boolean> {
   }
 }
 
-/** A folder, a checkpoint, a LoRA, an embedding, or one network's weights. */
+/** A folder, a checkpoint, what stands beside one, or one network's weights. */
 async function examine(path: string): Promise<Findings> {
-  if (await isFolder(path)) return wholeModel(await openModel(path), "a folder");
-  const source = await openWeights(path);
-  const pickle = /\.(ckpt|pt|pth|bin)$/i.test(path)
-    ? [
-      [
-        "pickle",
-        "names only what weights need; nothing in it was run",
-      ] as const,
-    ]
-    : [];
-  const notes = Object.entries(source.metadata).slice(0, 12)
-    .map(([key, value]) => [key, value.slice(0, 120)] as const);
-  if (isCheckpoint(source)) return await checkpoint(path, source, [...pickle, ...notes]);
-  for (const read of [lora, embedding]) {
-    try {
-      const found = await read(source);
-      return { ...found, facts: [...found.facts, ...pickle, ...notes] };
-    } catch (error) {
-      if (!(error instanceof ModelFormatError)) throw error;
-    }
+  if (await isFolder(path)) return await folder(path);
+  if (path.endsWith(".onnx")) return await onnxFile(path);
+  const isPickle = /\.(ckpt|pt|pth|bin)$/i.test(path);
+  let source: TensorSource;
+  try {
+    source = await openWeights(path);
+  } catch (error) {
+    if (!(error instanceof ModelFormatError) || !/ safely: /.test(error.message)) throw error;
+    return refused(error);
   }
-  const kind = "weights of one network, or of a kind that is not known here";
-  return { kind, facts: [...pickle, ...notes], sources: { file: source }, claims: [] };
+  const notes = Object.entries(source.metadata)
+    .filter(([key]) => !/^(ss_tag_frequency|ss_dataset_dirs|ss_bucket_info)$/.test(key))
+    .slice(0, 12).map(([key, value]) => [key, value.slice(0, 120)] as const);
+  const found = isCheckpoint(source)
+    ? await checkpoint(path, source)
+    : await besideModel(path, source);
+  return {
+    ...found,
+    facts: [...found.facts, ...notes],
+    claims: isPickle
+      ? [...found.claims, {
+        text: "The pickle names nothing that could run code",
+        holds: true,
+        measured: "it names what weights need; nothing in it was run",
+      }]
+      : found.claims,
+  };
 }
 
-async function checkpoint(
-  path: string,
-  source: TensorSource,
-  facts: Findings["facts"],
-): Promise<Findings> {
+/** A whole model, or the folder of one network. */
+async function folder(path: string): Promise<Findings> {
+  const isModel = await Deno.stat(join(path, "model_index.json")).then(() => true, () => false);
+  if (isModel) return wholeModel(await openModel(path), "a folder");
+  return await besideModel(path, await openComponent(path));
+}
+
+/** A pickle that is not opened, and why. */
+function refused({ message }: ModelFormatError): Findings {
+  return {
+    kind: "a pickle that is not opened",
+    facts: [],
+    sources: {},
+    claims: [{
+      text: "The pickle names nothing that could run code",
+      holds: false,
+      measured: message,
+    }],
+  };
+}
+
+async function checkpoint(path: string, source: TensorSource): Promise<Findings> {
   const found = await openCheckpoint(source), { scheduler } = checkpointConfigs(found);
   const told = found.prediction ? "said by the file" : "the family's; nothing in the file tells";
   const whole = await openModel(path).then((parts) => wholeModel(parts, "")).catch((error) => {
@@ -143,11 +156,10 @@ async function checkpoint(
   const uses: Record<number, string> = { 4: "drawing", 9: "inpainting", 8: "editing", 5: "depth" };
   return {
     ...whole,
-    kind: `single-file checkpoint, family ${found.family}`,
+    kind: `single-file checkpoint, family ${found.family}${found.isRefiner ? " (refiner)" : ""}`,
     facts: [
       ["made for", uses[found.inChannels] ?? `${found.inChannels} channels`],
       ["predicts", `${scheduler.prediction_type} (${told})`],
-      ...facts,
     ],
   };
 }
@@ -159,37 +171,14 @@ function unfit(source: TensorSource, { message }: ModelFormatError): Findings {
   return { kind: "", facts: [], sources: { file: source }, claims };
 }
 
-async function lora(source: TensorSource): Promise<Findings> {
-  const { layers, unused, metadata } = await readLoraFile(source);
-  const networks = new Set(layers.map(({ network }) => network));
-  return {
-    kind: `LoRA of ${layers.length} layers in ${[...networks].join(", ")}`,
-    facts: [
-      ["base model", metadata.ss_base_model_version ?? metadata.ss_sd_model_name ?? "not said"],
-      ["rank", metadata.ss_network_dim ?? "see the shapes"],
-    ],
-    sources: { LoRA: source },
-    claims: [complete("unused", unused)],
-  };
-}
-
-function embedding(source: TensorSource): Promise<Findings> {
-  const file = readEmbeddingFile(source);
-  return Promise.resolve({
-    kind: "textual inversion",
-    facts: [["word", file.token ?? "not said"]],
-    sources: { vectors: source },
-    claims: [],
-  });
-}
-
 /** Builds every network from it: what is missing would fail, what is left over is told. */
 function wholeModel(parts: ModelParts, name: string): Findings {
+  requireWeights(parts, "examine the weights of");
   const { unet: net, vae, textEncoders, index } = parts;
   const size = { batch: 1, height: 8, width: 8 };
-  const text = textEncoders[0]!;
+  const text = textEncoders[0]!, timeIds = index.isRefiner ? 5 : 6;
   const unexpected = [
-    ...unet(net.config, net.weights, { ...size, sequence: 77 }).unexpected,
+    ...unet(net.config, net.weights, { ...size, sequence: 77, timeIds }).unexpected,
     ...decoderGraph(vae.config, vae.weights, size).unexpected,
     ...encoderGraph(vae.config, vae.weights, size).unexpected,
     ...clipTextModel(text.config, text.weights, { batch: 1, sequence: 8 }).unexpected,
@@ -211,14 +200,6 @@ function wholeModel(parts: ModelParts, name: string): Findings {
       holds: true,
       measured: "the graphs were built",
     }],
-  };
-}
-
-function complete(what: string, names: readonly string[]): Claim {
-  return {
-    text: `Every tensor has its place (${what})`,
-    holds: names.length === 0,
-    measured: names.length === 0 ? "all" : `${names.length}: ${names.slice(0, 3).join(", ")}`,
   };
 }
 

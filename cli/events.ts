@@ -54,7 +54,7 @@ export interface StepEvent {
   readonly steps: number;
   readonly timestep: number;
   readonly sigma: number;
-  /** How long the call took, with all that comes before it for a first one. */
+  /** How long the call took, for all of a batch, with all that comes before it for a first one. */
   readonly seconds: number;
 }
 
@@ -79,7 +79,7 @@ export interface ImageEvent {
   readonly prompt: string;
   readonly width: number;
   readonly height: number;
-  /** How long it took. */
+  /** How long it took; of a batch, its share. */
   readonly seconds: number;
   /** The line of the prompts that asked for it, from 1. */
   readonly line?: number;

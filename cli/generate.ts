@@ -7,18 +7,14 @@
 
 import { extname } from "node:path";
 import {
-  type GenerateOptions,
   type Metadata,
   metadataOfFile,
   type OpenOptions,
-  OptionError,
   type PictureFacts,
   randomSeed,
   StableDiffusion,
 } from "../mod.ts";
-import { DeadlineError, withDeadline } from "./deadline.ts";
-import { draw } from "./drawing.ts";
-import { milliseconds } from "./events.ts";
+import { BATCH_FLAGS, batchesOf } from "./batches.ts";
 import { type FlagTable, type FlagValues, parseFlags, UsageError } from "./flags.ts";
 import {
   GENERATE_FLAGS,
@@ -27,18 +23,18 @@ import {
   picturesOf,
   schedulerOptionsOf,
 } from "./generate_flags.ts";
-import { type Common, type Job, jobOf } from "./generate_job.ts";
+import type { Common } from "./generate_job.ts";
+import { type Asked, entriesOf, type Entry, serve } from "./generate_run.ts";
 import { openOutput, type Output } from "./output.ts";
 import { helpText, type Page } from "./page.ts";
 import { type Plot, plotLines, plotOf } from "./plot.ts";
 import { draftOf, PREVIEW_FLAGS, previewerOf, previewNetworks } from "./preview.ts";
-import { type LineFlags, readPromptLine } from "./prompt_line.ts";
+import { readPromptLine } from "./prompt_line.ts";
 import { type Prompts, promptsOf } from "./prompts.ts";
-import { kindOf, messageOf, reportedRun, type Tally } from "./reported_run.ts";
-import { type Reporter, reporterOf } from "./reporter.ts";
-import { openSheet, type Sheet } from "./sheet.ts";
+import { reportedRun } from "./reported_run.ts";
+import { reporterOf } from "./reporter.ts";
+import { openSheet } from "./sheet.ts";
 import { print } from "./standard_output.ts";
-import { printTokens } from "./tokens.ts";
 
 const { json, quiet, verbose, help, ...PICTURE_FLAGS } = GENERATE_FLAGS;
 
@@ -47,6 +43,7 @@ export const GENERATE_COMMAND_FLAGS = {
   ...PICTURE_FLAGS,
   prompts: { kind: "text", value: "FILE", help: "prompts or JSON objects, one a line; or -" },
   timeout: { kind: "number", value: "SECONDS", range: [0, 1e6], help: "limit for each picture" },
+  ...BATCH_FLAGS,
   grid: { kind: "text", value: "FILE", help: "all pictures on one sheet; others with --output" },
   "plot-x": { kind: "text", value: "FLAG=A,B,C", help: "on the sheet, a column for each value" },
   "plot-y": { kind: "text", value: "FLAG=A,B,C", help: "on the sheet, a row for each value" },
@@ -130,8 +127,16 @@ export async function generate(args: readonly string[]): Promise<number> {
     reporter.stage("opening the model");
     await using sd = await StableDiffusion.open(model, openOptions);
     const preview = previewerOf(flags, sd);
-    const run = { sd, common, flags, reporter, preview, sheet, signal, tally };
-    for await (const request of requests) await serve(run, request);
+    const failedLines = new Set<number>();
+    const run = {
+      ...{ sd, common, flags, reporter, preview, sheet, signal, tally },
+      ...{ failedLines, begun: 0 },
+    };
+    const pictures = entriesOf(run, requests);
+    const live = prompts.standardInput;
+    const settingsOf = (entry: Entry) => "settings" in entry ? entry.settings : undefined;
+    const batches = batchesOf(pictures, { sd, batch: flags.batch, settingsOf, live, reporter });
+    for await (const batch of batches) await serve(run, batch);
     if (tally.pictures + tally.failed === 0) {
       throw new UsageError("No prompt: give one, or write one a line to standard input.");
     }
@@ -163,13 +168,6 @@ export function openedAs(model: Partial<PictureFacts["model"]> = {}): OpenOption
   ] as const;
   const said = known.filter((option) => model[option] !== undefined);
   return Object.fromEntries(said.map((option) => [option, model[option]]));
-}
-
-/** What one line asks for; reading it may fail. */
-interface Asked {
-  readonly read: () => LineFlags;
-  /** From 1; absent where the command line asks. */
-  readonly line?: number | undefined;
 }
 
 async function* requestsOf(prompts: Prompts): AsyncGenerator<Asked> {
@@ -216,69 +214,4 @@ async function outputOf(
   const extension = extname(target);
   const apart = `${target.slice(0, target.length - extension.length)}-{index}${extension}`;
   return await openOutput(sameSeeds && isPlain ? apart : target, several);
-}
-
-/** A run under way. */
-interface Run {
-  readonly sd: StableDiffusion;
-  readonly common: Common;
-  readonly flags: Flags;
-  readonly reporter: Reporter;
-  readonly preview: ReturnType<typeof previewerOf>;
-  readonly sheet: Sheet | undefined;
-  readonly signal: AbortSignal;
-  readonly tally: Tally;
-}
-
-/** Draws what one line asks for; its own mistakes are reported, and the run goes on. */
-async function serve(run: Run, { read, line }: Asked): Promise<void> {
-  const { sd, common, flags, reporter, tally } = run;
-  let job: Job | undefined;
-  try {
-    job = await jobOf(common, read());
-    if (flags.tokens) {
-      printTokens(sd, sd.settings({ ...job.options, seed: job.seed }), flags);
-      tally.pictures++;
-    } else await drawJob(run, job, line);
-  } catch (error) {
-    // What a line asks for is its own mistake; what happens while drawing may be everyone's.
-    const goesOn = line !== undefined && (job === undefined || isOfThePicture(error));
-    if (!goesOn) throw error;
-    tally.failed++;
-    reporter.error({ message: messageOf(error), kind: kindOf(error), line });
-  }
-}
-
-/** Whether other pictures may well go better. */
-function isOfThePicture(error: unknown): boolean {
-  return error instanceof OptionError || error instanceof DeadlineError;
-}
-
-async function drawJob(run: Run, job: Job, line: number | undefined): Promise<void> {
-  for (let i = 0; i < job.count; i++) {
-    await withDeadline(run.flags.timeout, run.signal, (signal) => {
-      const options = { ...job.options, seed: job.seed + BigInt(i), signal };
-      return drawAndSave(run, options, job.output, line);
-    });
-  }
-}
-
-/** Draws one picture and saves it. */
-async function drawAndSave(
-  { sd, reporter, preview, sheet, tally }: Run,
-  options: GenerateOptions & { readonly seed: bigint },
-  output: Output,
-  line: number | undefined,
-): Promise<void> {
-  const { prompt, seed } = options, picture = tally.pictures;
-  const began = performance.now(), settings = sd.settings(options);
-  const cut = sd.cutOff(settings);
-  if (cut !== "") reporter.warning(`the prompt is too long; cut off: ${JSON.stringify(cut)}`);
-  const image = await draw(sd, settings, { picture, reporter, preview });
-  const path = await output.save(image, { index: picture, seed, prompt });
-  sheet?.add(image, line === undefined ? `seed ${seed}` : `${prompt} (seed ${seed})`);
-  tally.pictures++;
-  const { width, height } = image, seconds = milliseconds((performance.now() - began) / 1000);
-  const where = line === undefined ? {} : { line };
-  reporter.image({ picture, path, seed, prompt, width, height, seconds, ...where });
 }

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { Frame, type Image, type Settings, StableDiffusion, Walk } from "../mod.ts";
-import { withDeadline } from "./deadline.ts";
-import { draw } from "./drawing.ts";
+import { Frame, type FramePlan, type Image, StableDiffusion, Walk } from "../mod.ts";
+import { batchesOf } from "./batches.ts";
+import { drawTogether } from "./drawing.ts";
 import { milliseconds } from "./events.ts";
 import { parseFlags } from "./flags.ts";
 import { openOptionsOf } from "./generate_flags.ts";
@@ -20,7 +20,7 @@ import { type FrameOutput, openFrameOutput } from "./interpolate_output.ts";
 import { helpText, type Page } from "./page.ts";
 import { draftOf, previewerOf, previewNetworks } from "./preview.ts";
 import { reportedRun, type Tally } from "./reported_run.ts";
-import { type Reporter, reporterOf } from "./reporter.ts";
+import { reporterOf } from "./reporter.ts";
 import { print } from "./standard_output.ts";
 
 /** Help of `latent interpolate`. */
@@ -62,18 +62,13 @@ export async function interpolate(args: readonly string[]): Promise<number> {
     const open = { ...openOptionsOf(frameFlagsOf(flags), reporter), ...previewNetworks(flags) };
     await using sd = await StableDiffusion.open(flags.model, open);
     const preview = previewerOf(flags, sd);
-    const drawOne = (settings: Settings) =>
-      withDeadline(
-        flags.timeout,
-        signal,
-        (limit) =>
-          draw(sd, { ...settings, signal: limit }, { picture: tally.pictures, reporter, preview }),
-      );
-    const walk = await Walk.open(sd, options, (settings) => {
+    const { timeout } = flags, drawing = { timeout, signal, reporter, preview };
+    const walk = await Walk.open(sd, options, async (settings) => {
       reporter.stage("measuring the walk");
-      return drawOne(settings);
+      const [drawn] = await drawTogether(sd, [settings], { ...drawing, first: 0 });
+      return imageOf(drawn!.result);
     });
-    await drawFrames(walk, { source: sourceOf(flags), output, reporter, tally, drawOne });
+    await drawFrames({ sd, walk, flags, output, tally, drawing });
     await output.close();
   });
 }
@@ -84,28 +79,64 @@ function sourceOf(flags: InterpolateFlags): Record<string, unknown> {
   return { model, config, variant, vae, refiner, lora, embedding, controlnet };
 }
 
-async function drawFrames(
-  walk: Walk,
-  { source, output, reporter, tally, drawOne }: {
-    readonly source: Record<string, unknown>;
-    readonly output: FrameOutput;
-    readonly reporter: Reporter;
-    readonly tally: Tally;
-    readonly drawOne: (settings: Settings) => Promise<Image>;
-  },
-): Promise<void> {
+/** A frame, planned; and where it is there from an earlier run. */
+interface Planned {
+  readonly plan: FramePlan;
+  readonly kept: Awaited<ReturnType<FrameOutput["kept"]>>;
+}
+
+/** What the frames of a walk are drawn with. */
+interface FrameRun {
+  readonly sd: StableDiffusion;
+  readonly walk: Walk;
+  readonly flags: InterpolateFlags;
+  readonly output: FrameOutput;
+  readonly tally: Tally;
+  readonly drawing: Omit<Parameters<typeof drawTogether>[2], "first">;
+}
+
+async function drawFrames(run: FrameRun): Promise<void> {
+  const { sd, walk, flags, output, drawing: { reporter } } = run, source = sourceOf(flags);
   let previous: Image | undefined;
-  for (let index = 0; index < walk.frames; index++) {
-    const began = performance.now(), plan = await walk.frame(index, previous);
-    const recipe = JSON.stringify({ source, frame: JSON.parse(plan.recipe) });
-    const found = await output.kept(index, recipe);
-    const frame = found?.image ?? new Frame(await drawOne(plan.settings), { ...plan, recipe });
-    const path = found?.path ?? await output.save(frame, index);
-    tally.pictures++;
-    if (walk.feedback) previous = frame;
-    const { settings: { prompt, seed }, t } = plan, { width, height } = frame;
-    const seconds = milliseconds((performance.now() - began) / 1000);
-    const about = { picture: index, path, seed, prompt, t, width, height, seconds };
-    reporter.image({ ...about, ...(found && { kept: true }) });
+  async function* planned(): AsyncGenerator<Planned> {
+    for (let index = 0; index < walk.frames; index++) {
+      const bare = await walk.frame(index, previous);
+      const recipe = JSON.stringify({ source, frame: JSON.parse(bare.recipe) });
+      yield { plan: { ...bare, recipe }, kept: await output.kept(index, recipe) };
+    }
   }
+  if (walk.feedback && (flags.batch ?? 1n) > 1n) {
+    reporter.warning("with --feedback each frame needs the one before: they are drawn one by one");
+  }
+  const batches = batchesOf(planned(), {
+    ...{ sd, reporter, batch: walk.feedback ? 1n : flags.batch },
+    settingsOf: ({ plan, kept }) => kept ? undefined : plan.settings,
+  });
+  for await (const batch of batches) previous = await drawBatch(run, batch);
+}
+
+/** Draws the frames of a batch that are not there; returns the last one. */
+async function drawBatch(run: FrameRun, batch: readonly Planned[]): Promise<Image | undefined> {
+  const { sd, output, tally, drawing } = run, missing = batch.filter(({ kept }) => !kept);
+  const first = missing[0]?.plan.index ?? 0, settings = missing.map(({ plan }) => plan.settings);
+  const drawn = await drawTogether(sd, settings, { ...drawing, first });
+  let last: Image | undefined;
+  for (const planned of batch) {
+    const { plan, kept } = planned, began = performance.now(), { index } = plan;
+    const { result, seconds = 0 } = drawn[missing.indexOf(planned)] ?? {};
+    const frame = last = kept?.image ?? new Frame(imageOf(result!), plan);
+    const path = kept?.path ?? await output.save(frame, index);
+    tally.pictures++;
+    const { settings: { prompt, seed }, t } = plan, { width, height } = frame;
+    const took = milliseconds(seconds + (performance.now() - began) / 1000);
+    const about = { picture: index, path, seed, prompt, t, width, height, seconds: took };
+    drawing.reporter.image({ ...about, ...(kept && { kept: true }) });
+  }
+  return last;
+}
+
+/** The picture that was drawn. Throws what went wrong instead. */
+function imageOf(result: PromiseSettledResult<Image>): Image {
+  if (result.status === "fulfilled") return result.value;
+  throw result.reason;
 }

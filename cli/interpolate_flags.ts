@@ -4,6 +4,7 @@
  * @module
  */
 
+import { BATCH_FLAGS } from "./batches.ts";
 import { EASINGS, type InterpolateOptions, MIXINGS } from "../mod.ts";
 import { type FlagTable, type FlagValues, UsageError } from "./flags.ts";
 import {
@@ -62,6 +63,7 @@ export const INTERPOLATE_FLAGS = {
     help: "folder, FILE.gif, FILE.png (animated), FILE.y4m, FILE.rgb, or - for y4m",
   },
   timeout: { kind: "number", value: "SECONDS", range: [0, 1e6], help: "limit for each frame" },
+  ...BATCH_FLAGS,
   ...PREVIEW_FLAGS,
   json,
   quiet,

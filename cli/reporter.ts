@@ -16,19 +16,23 @@ import {
   type StartEvent,
   type StepEvent,
 } from "./events.ts";
+import type { Batch } from "./drawing.ts";
 import type { Draft } from "./preview_drafts.ts";
 import { type Progress, progressTo } from "./progress.ts";
 import type { Work } from "./progress_bar.ts";
 
 /** Hears what a run does. */
 export interface Reporter {
+  /** Whether it tells of every picture; people see the first of a batch. */
+  readonly tellsAll: boolean;
   start(run: Omit<StartEvent, "event">): void;
   stage(name: string, picture?: number): void;
   /** How far a work of known length is, such as a download. */
   progress(work: Work): void;
   /** Something that the picture is drawn in spite of. */
   warning(message: string): void;
-  step(at: Omit<StepEvent, "event">): void;
+  /** One call of the U-Net; `batch` where several pictures are drawn in step. */
+  step(at: Omit<StepEvent, "event">, batch?: Batch): void;
   /** How a picture looks by now; `image` is coarse until `step` is "last". */
   preview(at: { picture: number; step: number | "last" }, image: Image): Promise<void>;
   image(result: Omit<ImageEvent, "event">): void;
@@ -58,15 +62,18 @@ export function reporterOf(options: ReporterOptions): Reporter {
 function peopleReporter(progress: Progress, draft: Draft | undefined): Reporter {
   let pictures: number | undefined, drawn = 0, spent = 0;
   return {
+    tellsAll: false,
     start: (run) => pictures = run.pictures,
     stage: (name) => progress.stage(name),
     progress: (work) => work.done < work.total ? progress.step(work) : progress.end(),
     warning: (message) => progress.line(`latent: ${message}`),
-    step({ picture, step, steps }) {
+    step({ picture, step, steps }, { first, count } = { first: picture, count: 1 }) {
+      if (picture !== first) return;
       const several = pictures !== undefined && pictures > 1;
-      const name = several ? `${picture + 1}/${pictures} denoising` : "denoising";
+      const which = count > 1 ? `${first + 1}-${first + count}` : `${first + 1}`;
+      const name = several ? `${which}/${pictures} denoising` : "denoising";
       // What the pictures so far have taken, the others will take.
-      const after = several && drawn > 0 ? spent / drawn * (pictures! - picture - 1) : 0;
+      const after = several && drawn > 0 ? spent / drawn * (pictures! - first - count) : 0;
       progress.step({ name, done: step, total: steps, after });
     },
     async preview({ step }, image) {
@@ -98,6 +105,7 @@ function jsonReporter(to: "standard output" | "standard error"): Reporter {
   const write = eventWriter(to);
   let told = -Infinity;
   return {
+    tellsAll: true,
     start: (run) => write({ event: "start", ...run }),
     stage: (name, picture) =>
       write({ event: "stage", name, ...(picture === undefined ? {} : { picture }) }),

@@ -5,6 +5,8 @@
  */
 
 import { Image } from "./image.ts";
+import { optionsApart } from "./generate_many.ts";
+import { inStep } from "./lockstep.ts";
 import type { StableDiffusion } from "./stable_diffusion.ts";
 import { type FramePlan, RECIPE_KEYWORD, Walk } from "./walk.ts";
 import type { InterpolateOptions } from "./walk_options.ts";
@@ -29,8 +31,9 @@ export class Frame extends Image {
  * Walks over prompts and seeds, and yields the pictures on the way.
  *
  * Frame i of n lies at t = i / (n - 1), or at i / n on a loop. The starting noise is mixed
- * spherically, the encoded prompts linearly; the negative prompt stays. Frames are drawn one after
- * another, each when it is asked for: `break` stops the work, and so does the signal, within a step.
+ * spherically, the encoded prompts linearly; the negative prompt stays. Frames are drawn when one is
+ * asked for, as many in step as `batch` says: `break` stops the work, and so does the signal, within
+ * a step.
  *
  * ```ts
  * for await (const frame of interpolate(sd, { from: "spring", to: "winter", frames: 24 })) {
@@ -43,14 +46,38 @@ export class Frame extends Image {
  */
 export async function* interpolate(
   sd: StableDiffusion,
-  options: InterpolateOptions,
+  { batch, ...options }: InterpolateOptions,
 ): AsyncGenerator<Frame, void, void> {
   const walk = await Walk.open(sd, options, (settings) => sd.generate(settings));
-  let previous: Image | undefined;
+  let previous: Image | undefined, plans: FramePlan[] = [];
   for (let index = 0; index < walk.frames; index++) {
-    const plan = await walk.frame(index, previous);
-    const frame = new Frame(await sd.generate(plan.settings), plan);
-    if (walk.feedback) previous = frame;
-    yield frame;
+    const plan = await walk.frame(index, previous), [first] = plans;
+    if (first && optionsApart(first.settings, plan.settings).length > 0) {
+      yield* drawFrames(sd, plans);
+      plans = [];
+    }
+    plans.push(plan);
+    const size = walk.feedback ? 1 : batch ?? sd.batchSize(plan.settings);
+    if (plans.length < size && index < walk.frames - 1) continue;
+    for await (const frame of drawFrames(sd, plans)) {
+      if (walk.feedback) previous = frame;
+      yield frame;
+    }
+    plans = [];
+  }
+}
+
+/** Draws frames in step and yields them in order, up to one that failed. */
+async function* drawFrames(
+  sd: StableDiffusion,
+  plans: readonly FramePlan[],
+): AsyncGenerator<Frame, void, void> {
+  const results = await inStep(
+    plans.map(({ settings }) => (seat) => sd.generate(seat ? { ...settings, seat } : settings)),
+  );
+  for (const [i, result] of results.entries()) {
+    plans[i]!.settings.signal?.throwIfAborted();
+    if (result.status === "rejected") throw result.reason;
+    yield new Frame(result.value, plans[i]!);
   }
 }

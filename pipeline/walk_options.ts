@@ -51,6 +51,11 @@ export interface InterpolateOptions
    * pictures that change slowly. Noise is then drawn with seed, seed + 1, ...
    */
   readonly feedback?: number;
+  /**
+   * How many frames are drawn in one run of the U-Net; with `feedback` always one. Default: 1, and
+   * more with small models, where that is faster.
+   */
+  readonly batch?: number;
 }
 
 /** Frames where none are asked for: two seconds at twelve a second. */

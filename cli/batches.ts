@@ -1,0 +1,108 @@
+/**
+ * `--batch`: which pictures go through the U-Net together.
+ *
+ * @module
+ */
+
+import { optionsApart, type Settings, type StableDiffusion } from "../mod.ts";
+import type { FlagTable } from "./flags.ts";
+import type { Reporter } from "./reporter.ts";
+
+/** Flags of commands that make many pictures. */
+export const BATCH_FLAGS = {
+  batch: {
+    kind: "integer",
+    range: [1, 1024],
+    help: "pictures in one run of the U-Net (1; with small models as many as pay)",
+  },
+} as const satisfies FlagTable;
+
+/** What {@linkcode gathered} needs to know. */
+export interface Gathering<T> {
+  /** How many items may go with this one, with itself. */
+  readonly size: (first: T) => number;
+  /** Whether an item may go with those that are there. */
+  readonly joins: (group: readonly T[], item: T) => boolean;
+  /** How long to wait for one more, in milliseconds. Default: until it comes. */
+  readonly patience?: number | undefined;
+}
+
+/** Puts successive items into groups. A full group is given before the next item is asked for. */
+export async function* gathered<T>(
+  items: AsyncIterable<T>,
+  { size, joins, patience }: Gathering<T>,
+): AsyncGenerator<T[], void, void> {
+  const iterator = items[Symbol.asyncIterator]();
+  let group: T[] = [], next: Promise<IteratorResult<T>> | undefined;
+  try {
+    while (true) {
+      next ??= iterator.next();
+      // An item that is late does not hold up those that are there.
+      if (group.length > 0 && !await comes(next, patience)) {
+        yield group;
+        group = [];
+      }
+      const { done, value } = await next;
+      next = undefined;
+      if (done) break;
+      if (group.length > 0 && !joins(group, value)) {
+        yield group;
+        group = [];
+      }
+      group.push(value);
+      if (group.length < size(group[0]!)) continue;
+      yield group;
+      group = [];
+    }
+    if (group.length > 0) yield group;
+  } finally {
+    // One that is still asked for an item would let us wait for it.
+    if (!next) await iterator.return?.();
+  }
+}
+
+async function comes(next: Promise<unknown>, patience: number | undefined): Promise<boolean> {
+  if (patience === undefined) return true;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<false>((resolve) => timer = setTimeout(resolve, patience, false));
+  try {
+    return await Promise.race([next.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** How long a picture waits for lines that are written one by one, in milliseconds. */
+const PATIENCE = 50;
+
+/** What decides the batches of a run. */
+export interface BatchRun<T> {
+  readonly sd: StableDiffusion;
+  /** As the flag says. */
+  readonly batch: bigint | undefined;
+  /** Absent for items that are no pictures to draw, which go with all others. */
+  readonly settingsOf: (item: T) => Settings | undefined;
+  /** Whether somebody may write one item after having seen what became of the one before. */
+  readonly live?: boolean;
+  readonly reporter: Pick<Reporter, "warning">;
+}
+
+/** Groups by the flag; says once why pictures are drawn apart that it asks for together. */
+export function batchesOf<T>(items: AsyncIterable<T>, run: BatchRun<T>): AsyncGenerator<T[]> {
+  const { sd, batch, settingsOf, live = false, reporter } = run;
+  let warned = batch === undefined || batch === 1n;
+  const joins = (group: readonly T[], item: T) => {
+    const one = group.map(settingsOf).find((settings) => settings), other = settingsOf(item);
+    const apart = one && other ? optionsApart(one, other) : [];
+    if (apart.length > 0 && !warned) {
+      warned = true;
+      reporter.warning(`pictures that differ in ${apart.join(", ")} are drawn in batches apart`);
+    }
+    return apart.length === 0;
+  };
+  const size = (first: T) => {
+    const settings = settingsOf(first);
+    return batch !== undefined ? Number(batch) : settings ? sd.batchSize(settings) : 1;
+  };
+  return gathered(items, { size, joins, ...(live && { patience: PATIENCE }) });
+}

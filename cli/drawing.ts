@@ -76,11 +76,9 @@ export async function drawTogether(
   },
 ): Promise<Drawn[]> {
   const began = performance.now(), count = pictures.length;
-  // They take turns: each has the time of all.
-  const limit = timeout === undefined ? undefined : timeout * count;
   const results = await inStep(
     pictures.map((settings, i) => (seat) =>
-      withDeadline(limit, signal, (stop) => {
+      withDeadline(timeout, signal, (stop) => {
         const own = { ...settings, ...(seat && { seat }), signal: stop };
         const batch = seat && { batch: { first, count } };
         return draw(sd, own, { ...drawing, ...batch, picture: first + i });

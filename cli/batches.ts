@@ -100,7 +100,12 @@ export function batchesOf<T>(items: AsyncIterable<T>, run: BatchRun<T>): AsyncGe
     }
     return apart.length === 0;
   };
+  if (!warned && !sd.canBatch) {
+    warned = true;
+    reporter.warning("with int8, pictures would change one another: they are drawn one by one");
+  }
   const size = (first: T) => {
+    if (!sd.canBatch) return 1;
     const settings = settingsOf(first);
     return batch !== undefined ? Number(batch) : settings ? sd.batchSize(settings) : 1;
   };

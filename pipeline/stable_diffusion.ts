@@ -282,9 +282,17 @@ export class StableDiffusion implements AsyncDisposable {
     return generateMany(this, pictures, options);
   }
 
+  /**
+   * Whether a picture of a batch would be the picture drawn alone. Not with int8, whose activations
+   * have one scale for all: pictures drawn in step then have the U-Net to themselves.
+   */
+  get canBatch(): boolean {
+    return this.precision !== "int8";
+  }
+
   /** How many pictures like this one are best drawn in step: more than 1 for small models only. */
   batchSize({ width, height }: Settings): number {
-    if (this.precision === "int8") return 1; // A picture would depend on those beside it.
+    if (!this.canBatch || this.#parts.unet.onnx) return 1;
     const { weights } = this.#parts.unet, { factor } = this.#parts.vae.config;
     const sizes = [...weights.names()].map((name) => weights.get(name)!.shape);
     const numbers = sizes.reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0);
@@ -351,7 +359,8 @@ export class StableDiffusion implements AsyncDisposable {
       adapters: this.#adapters,
     });
     const whole = { ...prompt, ...beside }, scale = settings.guidanceScale;
-    const { seat, asBatchOf } = settings, isAlone = !seat && asBatchOf === undefined;
+    const seat = this.canBatch ? settings.seat : undefined, { asBatchOf } = settings;
+    const isAlone = !seat && asBatchOf === undefined;
     const isPlain = isPlainGuidance(settings) && !isPulled(settings);
     if (this.#deviceLoop && isAlone && !keep && isPlain) {
       const parts = { plan, prompt: whole, scale, size, latents, noise };
@@ -516,7 +525,7 @@ export class StableDiffusion implements AsyncDisposable {
    * each row of a batch the same bits, however many there are from two on.
    */
   #asDrawn({ seat }: Settings): Pick<GenerateOptions, "asBatchOf"> {
-    if (!seat || (this.#isOnProcessor && !seat.askedOne)) return {};
+    if (!seat || !this.canBatch || (this.#isOnProcessor && !seat.askedOne)) return {};
     return { asBatchOf: this.#isOnProcessor ? 2 : seat.count };
   }
 

@@ -132,6 +132,15 @@ Deno.test("pictures without guidance differ by rounding alone, and their record 
   }
 });
 
+Deno.test("inStep() with int8 leaves each picture the U-Net to itself", async () => {
+  await using sd = await StableDiffusion.open(SD1, { precision: "int8" });
+  const alone = [(await sd.generate(ONE)).data, (await sd.generate(TWO)).data];
+  const together = await inStep([ONE, TWO].map((picture) => async (seat) => {
+    return (await sd.generate({ ...picture, seat })).data;
+  }));
+  assert.deepEqual(together, alone.map((value) => ({ status: "fulfilled", value })));
+});
+
 Deno.test("generateMany() says which pictures failed, and draws the others as alone", async () => {
   await using sd = await StableDiffusion.open(SD1);
   const controller = new AbortController();

@@ -116,12 +116,16 @@ export function int4Values(
 ): Uint8Array<ArrayBuffer> {
   const order = kernelOrder(shape), row = new Float32Array(order.length);
   const values = new Uint8Array(weight.length / 2);
-  const half = (value: number, step: number) => Math.min(15, Math.round(value * step) + 8);
-  for (let at = 0; at < values.length; at++) {
-    const i = 2 * at % row.length, scale = scales[Math.floor(2 * at / INT4_BLOCK)]!;
-    if (i === 0) gather(weight, 2 * at / row.length, order, row);
-    const step = scale === 0 ? 0 : 1 / scale;
-    values[at] = half(row[i]!, step) | half(row[i + 1]!, step) << 4;
+  const half = (value: number, step: number) => Math.min(15, Math.floor(value * step + 8.5));
+  let at = 0;
+  for (let output = 0, block = 0; output < shape[0]!; output++) {
+    gather(weight, output, order, row);
+    for (let start = 0; start < row.length; start += INT4_BLOCK) {
+      const scale = scales[block++]!, step = scale === 0 ? 0 : 1 / scale;
+      for (let i = start; i < start + INT4_BLOCK; i += 2) {
+        values[at++] = half(row[i]!, step) | half(row[i + 1]!, step) << 4;
+      }
+    }
   }
   return values;
 }

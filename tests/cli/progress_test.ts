@@ -116,7 +116,7 @@ Deno.test("latent generate writes plain lines to a terminal that cannot move its
 Deno.test("latent generate tells of many pictures how long they take, and of none with --quiet", () =>
   inFolder(async (folder) => {
     const { errors } = await shell(
-      `latent generate fox $SMALL --steps 4 --count 3 -o x.png`,
+      `latent generate fox $SMALL --steps 4 --count 3 --batch 1 -o x.png`,
       folder,
     );
     assert.match(errors, /^2\/3 denoising 1\/5$/m);

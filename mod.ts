@@ -149,6 +149,7 @@ export {
   tensorrtRtx,
   webgpu,
 } from "./ffi/providers.ts";
+export { OrtError, OutOfMemoryError, ProviderError } from "./ffi/errors.ts";
 export { ModelFormatError } from "./weights/model_format_error.ts";
 export type { DeviceSpeed } from "./pipeline/device_speed.ts";
 export {

@@ -12,9 +12,9 @@ import {
   type OpenOptions,
   type PictureFacts,
   randomSeed,
-  StableDiffusion,
 } from "../mod.ts";
 import { BATCH_FLAGS, batchesOf } from "./batches.ts";
+import { openDevices, shared } from "./devices.ts";
 import { type FlagTable, type FlagValues, parseFlags, UsageError } from "./flags.ts";
 import {
   GENERATE_FLAGS,
@@ -30,6 +30,7 @@ import { helpText, type Page } from "./page.ts";
 import { type Plot, plotLines, plotOf } from "./plot.ts";
 import { draftOf, PREVIEW_FLAGS, previewerOf, previewNetworks } from "./preview.ts";
 import { readPromptLine } from "./prompt_line.ts";
+import { devicesOf } from "./provider_flags.ts";
 import { type Prompts, promptsOf } from "./prompts.ts";
 import { reportedRun } from "./reported_run.ts";
 import { reporterOf } from "./reporter.ts";
@@ -113,9 +114,10 @@ export async function generate(args: readonly string[]): Promise<number> {
   };
   const resultsOnStandardOutput = common.output.standardOutput || sheet?.standardOutput;
   const reporter = reporterOf({ ...flags, resultsOnStandardOutput, draft: await draftOf(flags) });
+  const { device: _, ...withoutDevice } = flags;
   const openOptions = {
     ...openedAs(opened),
-    ...openOptionsOf(flags, reporter),
+    ...openOptionsOf(withoutDevice, reporter),
     ...previewNetworks(flags),
   };
   const start = {
@@ -125,8 +127,8 @@ export async function generate(args: readonly string[]): Promise<number> {
   };
   return await reportedRun(reporter, start, async (signal, tally) => {
     reporter.stage("opening the model");
-    await using sd = await StableDiffusion.open(model, openOptions);
-    const preview = previewerOf(flags, sd);
+    await using devices = await openDevices(model, openOptions, devicesOf(flags));
+    const [sd] = devices.all, preview = previewerOf(flags, sd);
     const failedLines = new Set<number>();
     const run = {
       ...{ sd, common, flags, reporter, preview, sheet, signal, tally },
@@ -136,7 +138,7 @@ export async function generate(args: readonly string[]): Promise<number> {
     const live = prompts.standardInput;
     const settingsOf = (entry: Entry) => "settings" in entry ? entry.settings : undefined;
     const batches = batchesOf(pictures, { sd, batch: flags.batch, settingsOf, live, reporter });
-    for await (const batch of batches) await serve(run, batch);
+    await shared(devices.all, batches, (device, batch) => serve(run, device, batch));
     if (tally.pictures + tally.failed === 0) {
       throw new UsageError("No prompt: give one, or write one a line to standard input.");
     }

@@ -4,7 +4,13 @@
  * @module
  */
 
-import { type Image, OptionError, type Settings, type StableDiffusion } from "../mod.ts";
+import {
+  type Image,
+  OptionError,
+  OutOfMemoryError,
+  type Settings,
+  type StableDiffusion,
+} from "../mod.ts";
 import { DeadlineError } from "./deadline.ts";
 import { type Drawing, drawTogether } from "./drawing.ts";
 import { milliseconds } from "./events.ts";
@@ -25,6 +31,7 @@ export interface Asked {
 
 /** A run under way. */
 export interface Run {
+  /** Of the first device; the others are as it is. */
   readonly sd: StableDiffusion;
   readonly common: Common;
   readonly flags: {
@@ -87,18 +94,25 @@ export async function* entriesOf(
   }
 }
 
-/** Draws pictures in step and saves them in order; a line's own mistakes are told, and we go on. */
-export async function serve(run: Run, entries: readonly Entry[]): Promise<void> {
-  const { sd, flags: { timeout }, reporter, preview, signal } = run, first = run.begun;
+/**
+ * Draws pictures in step on one device and saves them in order; a line's own mistakes are told, and
+ * we go on.
+ */
+export async function serve(
+  run: Run,
+  sd: StableDiffusion,
+  entries: readonly Entry[],
+): Promise<void> {
+  const { flags: { timeout }, reporter, preview, signal } = run, first = run.begun;
   const pictures = entries.filter((entry) => "settings" in entry);
   for (const { settings } of pictures) {
     const cut = sd.cutOff(settings);
     if (cut !== "") reporter.warning(`the prompt is too long; cut off: ${JSON.stringify(cut)}`);
   }
   const settings = pictures.map((picture) => picture.settings);
+  run.begun += pictures.length;
   const drawing = { first, timeout, signal, reporter, preview };
   const drawn = await drawTogether(sd, settings, drawing);
-  run.begun += pictures.length;
   const fatal: unknown[] = [];
   for (const entry of entries) {
     if (!("settings" in entry)) {
@@ -110,7 +124,8 @@ export async function serve(run: Run, entries: readonly Entry[]): Promise<void> 
       await save(run, entry, { image: result.value, picture: first + i, seconds });
     } else {
       const { reason: error } = result;
-      const isOfTheLine = error instanceof OptionError || error instanceof DeadlineError;
+      const kinds = [OptionError, DeadlineError, OutOfMemoryError];
+      const isOfTheLine = kinds.some((kind) => error instanceof kind);
       fatal.push(...fail(run, { error, line, isOfTheLine }));
     }
   }

@@ -20,7 +20,11 @@ export const PROVIDER_FLAGS = {
     suggests: NAMES,
     help: `execution provider: ${NAMES.join(", ")}; repeat for fallbacks (cpu)`,
   },
-  device: { kind: "integer", range: [0, 255], value: "N", help: "which GPU (0)" },
+  device: {
+    kind: "text",
+    value: "N[,N]",
+    help: "which GPU (0); with several, generate draws on each of them",
+  },
   "provider-option": {
     kind: "list",
     value: "NAME=VALUE",
@@ -28,8 +32,24 @@ export const PROVIDER_FLAGS = {
   },
 } as const satisfies FlagTable;
 
-/** The providers as data. @throws {UsageError} for an unknown name, or an option of none. */
-export function providersOf(flags: Partial<FlagValues<typeof PROVIDER_FLAGS>>): Provider[] {
+type ProviderFlags = Partial<FlagValues<typeof PROVIDER_FLAGS>>;
+
+/** The providers of each of the devices. @throws {UsageError} as {@linkcode providersOf}. */
+export function devicesOf(flags: ProviderFlags): Provider[][] {
+  const numbers = flags.device?.split(",");
+  if (!numbers) return [providersOf(flags)];
+  if (new Set(numbers).size === numbers.length) {
+    return numbers.map((device) => providersOf({ ...flags, device }));
+  }
+  throw new UsageError(`--device names each GPU once; got "${flags.device}".`);
+}
+
+/**
+ * The providers as data.
+ *
+ * @throws {UsageError} for an unknown name, an option of none, or several devices.
+ */
+export function providersOf(flags: ProviderFlags): Provider[] {
   const names = (flags.provider ?? ["cpu"]).flatMap((each) => each.split(","));
   const extra = optionsOf(flags["provider-option"] ?? []);
   if (names[0] === "cpu" && Object.keys(extra).length > 0) {
@@ -40,16 +60,28 @@ export function providersOf(flags: Partial<FlagValues<typeof PROVIDER_FLAGS>>): 
       `--device numbers GPUs; give --provider ${Object.keys(NUMBERED).join(" or ")}.`,
     );
   }
-  return names.map((name, i) => providerOf(name, flags.device, i === 0 ? extra : {}));
+  const device = deviceOf(flags.device);
+  return names.map((name, i) => providerOf(name, device, i === 0 ? extra : {}));
+}
+
+/** The number of one GPU. */
+function deviceOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^\d{1,3}$/.test(text)) return Number(text);
+  throw new UsageError(
+    /^[\d,]+$/.test(text)
+      ? `Only generate draws on several devices; got --device ${text}.`
+      : `--device takes the number of a GPU; got "${text}".`,
+  );
 }
 
 function providerOf(
   name: string,
-  device: bigint | undefined,
+  device: number | undefined,
   extra: Readonly<Record<string, string>>,
 ): Provider {
   if (Object.hasOwn(NUMBERED, name)) {
-    const deviceId = device === undefined ? {} : { deviceId: Number(device) };
+    const deviceId = device === undefined ? {} : { deviceId: device };
     return NUMBERED[name as keyof typeof NUMBERED]({ ...deviceId, extra });
   }
   if (Object.hasOwn(OTHERS, name)) return OTHERS[name as keyof typeof OTHERS]({ extra });

@@ -129,8 +129,12 @@ export class OutOfMemoryError extends OrtError {
   /** Reads how much was asked for. */
   constructor(code: number, operation: string, message: string) {
     super(code, operation, message);
-    const bytes = /requested (?:buffer of size|bytes of) (\d+)/.exec(message)?.[1];
-    this.requestedBytes = bytes === undefined ? undefined : Number(bytes);
+    const said = /requested (?:buffer of size|bytes of) (\d+)/.exec(message)?.[1];
+    const bytes = said === undefined ? undefined : Number(said);
+    this.requestedBytes = bytes;
+    const asked = bytes === undefined ? "" : `; got a request of ${(bytes / 1e9).toFixed(2)} GB`;
+    this.message = `Cannot ${operation}: there is not enough memory${asked}. ` +
+      "Smaller pictures, smaller batches and half precision need less.";
   }
 }
 

@@ -17,6 +17,7 @@ export function withoutWildcards(
   seed: number | bigint,
 ): string {
   if (wildcards === undefined && !usesGrammar(text, promptSyntax)) return text;
+  if (wildcards !== undefined) requireFolder(wildcards);
   try {
     return expandWildcards(text, {
       seed,
@@ -26,4 +27,16 @@ export function withoutWildcards(
     if (!(error instanceof RangeError)) throw error;
     throw new OptionError(option, error.message, { cause: error });
   }
+}
+
+/** A folder that is not there would go unnoticed until a prompt names a wildcard. */
+function requireFolder(path: string): void {
+  let isFolder = false;
+  try {
+    isFolder = Deno.statSync(path).isDirectory;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  if (isFolder) return;
+  throw new OptionError("wildcards", `Cannot read wildcards: ${path} is no folder.`);
 }

@@ -15,6 +15,7 @@ import {
   OptionError,
   randomSeed,
 } from "./options.ts";
+import { checkMemory } from "./memory_limit.ts";
 import { canvasOf } from "./outpaint_options.ts";
 import { withoutWildcards } from "./prompt_wildcard_options.ts";
 import { checkRefinement } from "./refine.ts";
@@ -68,6 +69,8 @@ export function settingsFor(parts: ModelParts, beside: Beside, options: Generate
       `Cannot generate: ${option} must be a multiple of ${factor}; got ${settings[option]}.`,
     );
   }
+  checkMemory(parts, settings);
+  checkClipSkip(parts, settings.clipSkip);
   checkChannels(parts, { ...options, ...canvas });
   checkLayers(options, parts.unet.weights.names());
   checkFixed(options, parts);
@@ -77,6 +80,16 @@ export function settingsFor(parts: ModelParts, beside: Beside, options: Generate
   checkRefinement({ ...options, ...canvas }, beside.refiner);
   checkRefiner(options, parts);
   return settings;
+}
+
+/** Of a text encoder's layers one must stay. */
+function checkClipSkip({ textEncoders }: ModelParts, skipped: number): void {
+  const fewest = Math.min(...textEncoders.map(({ config }) => config.layers));
+  if (skipped < fewest) return;
+  throw new OptionError(
+    "clipSkip",
+    `Cannot generate: the text encoder has ${fewest} layers; got a clip skip of ${skipped}.`,
+  );
 }
 
 /** A picture thinner than a latent says nothing of the result's size. */

@@ -16,6 +16,7 @@ import { toFloat16, toFloat32 } from "../weights/read.ts";
 import { openSafetensors } from "../weights/safetensors.ts";
 import { type GeneratedTensor, writeSafetensors } from "../weights/safetensors_write.ts";
 import type { StoredTensor, TensorSource } from "../weights/stored_tensor.ts";
+import { completeFolder } from "./export_folder.ts";
 import { writeWhole } from "./image_save.ts";
 import type { ModelParts } from "./model_parts.ts";
 
@@ -47,7 +48,8 @@ export interface ExportedNetwork {
 type Build = (weights: TensorSource, options: ModelOptions) => GraphModel;
 
 /**
- * Exports the networks one after the other, each to `folder/NAME/model.onnx`.
+ * Exports the networks one after the other, each to `folder/NAME/model.onnx`; with the model's
+ * configurations beside them, the folder opens as a model again.
  *
  * @throws {OnnxFormatError | ModelFormatError} for weights that do not fit their configuration.
  */
@@ -59,6 +61,7 @@ export async function* exportOnnx(
   for (const [name, { weights, build }] of Object.entries(networks(parts, options))) {
     yield await exportNetwork(join(folder, name), name, weights, build, options);
   }
+  await completeFolder(parts, folder, options);
 }
 
 /** Every network with its weights; the batch stays variable. */

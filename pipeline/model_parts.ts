@@ -60,7 +60,7 @@ export async function openFolder(
   options: FolderOptions = {},
 ): Promise<ModelParts> {
   const index = await readPipelineIndex(path);
-  if (await isOnnxFolder(path)) return await openOnnxFolder(path, index, options);
+  if (index.isOnnx || await isOnnxFolder(path)) return await openOnnxFolder(path, index, options);
   const network = async <C>(
     part: string,
     check: (json: Record<string, unknown>, path: string) => C,

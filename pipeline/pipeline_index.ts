@@ -56,6 +56,8 @@ export interface PipelineIndex {
   readonly scalesEdited?: boolean;
   /** True for SDXL's refiner, which has one text encoder and is told how beautiful to draw. */
   readonly isRefiner: boolean;
+  /** True where its U-Net is said to be an ONNX file. */
+  readonly isOnnx: boolean;
   /** Names of the parts that the folder holds: `unet`, `vae`, `text_encoder`, ... */
   readonly parts: ReadonlySet<string>;
 }
@@ -122,6 +124,7 @@ export async function readPipelineIndex(folder: string): Promise<PipelineIndex> 
     zeroEmptyNegative: json.force_zeros_for_empty_prompt === true,
     scalesEdited: json.is_cosxl_edit === true,
     isRefiner,
+    isOnnx: Array.isArray(json.unet) && ONNX_CLASS.test(String(json.unet[1])),
     parts,
   };
 }

@@ -74,6 +74,7 @@ export async function openSingleFile(
       family,
       className: "StableDiffusionPipeline",
       isRefiner: checkpoint.isRefiner,
+      isOnnx: false,
       zeroEmptyNegative: family === "sdxl" && !checkpoint.isRefiner,
       parts: new Set(["unet", "vae", "text_encoder", "tokenizer", "scheduler"]),
     },

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { openRuntime } from "../../ffi/runtime.ts";
 import { Image, StableDiffusion } from "../../mod.ts";
 import { openFolder } from "../../pipeline/model_parts.ts";
-import { inFolder, run } from "../cli/process.ts";
+import { inFolder, MODEL, run } from "../cli/process.ts";
 import { assertDrawnAs, CONTAINERS } from "./golden_pictures.ts";
 
 openRuntime(); // stays loaded: no leak of the test that happens to come first
@@ -31,6 +31,23 @@ Deno.test("optimum's folder encodes and skips layers as the torch folder does", 
 
 Deno.test("a folder of diffusers' own ONNX script, in float16 and without configurations, draws", () =>
   assertDrawnAs("onnx-old"));
+
+Deno.test("what latent export writes opens as a model, and draws the same picture", () =>
+  inFolder(async (folder) => {
+    const size = ["--width", "64", "--height", "64"];
+    for (const [model, out] of [[TORCH, "xl"], [MODEL, "sd"]] as const) {
+      const to = join(folder, out);
+      assert.equal((await run("export", "--model", model, ...size, "--output", to)).code, 0);
+      await using again = await StableDiffusion.open(to);
+      await using torch = await StableDiffusion.open(model);
+      const { width: _w, height: _h, ...options } = { ...SMALL, metadata: false };
+      const a = await again.generate(options);
+      const b = await torch.generate({ ...options, width: 64, height: 64 });
+      assert.deepEqual([a.width, a.height], [64, 64]);
+      const worst = a.data.reduce((most, v, i) => Math.max(most, Math.abs(v - b.data[i]!)), 0);
+      assert.ok(worst <= 2, `${out}: off by ${worst}`);
+    }
+  }));
 
 Deno.test("an ONNX folder says in a line what cannot be done with it", () =>
   inFolder(async (folder) => {

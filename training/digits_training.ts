@@ -1,4 +1,8 @@
 /** The lesson's networks trained on digits: a classifier, a judge of likeness, a denoiser. */
+import { grad } from "../graph/grad.ts";
+import { mul, sub } from "../graph/ops/arithmetic.ts";
+import { reshape } from "../graph/ops/movement.ts";
+import { reduceMean, reduceSum } from "../graph/ops/reduce.ts";
 import { input, type Value } from "../graph/value.ts";
 import type { SessionBuilder } from "../pipeline/session_builder.ts";
 import { TorchCpuGenerator } from "../schedulers/random/torch_cpu.ts";
@@ -9,6 +13,7 @@ import {
   digitLikeness,
   pictureInput,
   pixelDenoiser,
+  PIXELS,
   Weights,
 } from "./digits_nets.ts";
 import { oneCycleRate } from "./learning_rate.ts";
@@ -48,17 +53,28 @@ export function trainClassifier(options: DigitTraining): Promise<Trained> {
   }));
 }
 
+/** The least and the most noise that the judge is shown. */
+export const NOISE_LEVELS = { least: 0.35, most: 4 } as const;
+
 /**
- * Trains the judge: it is shown digits with noise mixed in by any share, and says how much of the
- * picture is digit.
+ * Trains the judge by its slope: at a digit with noise, the slope is to lead back to the digit (denoising
+ * score matching; Vincent 2011, doi:10.1162/NECO_a_00142). So the step differentiates a derivative.
  */
 export function trainLikeness(options: DigitTraining): Promise<Trained> {
   const { batch = 64, seed = 0 } = options, weights = new Weights(seed);
-  const share = input("share", "float32", [batch]);
-  const loss = meanSquaredError(digitLikeness(pictureInput(batch), weights), share);
-  return run(options, weights, loss, ({ pixels }, random) => {
-    const share = random.uniform(batch);
-    return { pictures: mixWithNoise(pixels, share, random).pictures, share };
+  const pictures = pictureInput(batch), digits = pictureInput(batch, "digits");
+  const level = input("level", "float32", [batch]), scale = input("scale", "float32", [batch]);
+  const [slope] = grad(reduceSum(digitLikeness(pictures, level, weights)), [pictures]);
+  const error = mul(sub(slope!, sub(digits, pictures)), reshape(scale, [batch, 1, 1, 1]));
+  const loss = reduceMean(mul(error, error));
+  const { least, most } = NOISE_LEVELS;
+  return run({ rate: 4e-3, ...options }, weights, loss, ({ pixels }, random) => {
+    const level = random.uniform(batch).map((u) => least * (most / least) ** u);
+    const noise = random.normal(pixels.length);
+    const pictures = pixels.map((x, i) => x + level[Math.floor(i / DIGIT_SIZE)]! * noise[i]!);
+    // What cannot be known is larger where there is more noise: errors count relative to that.
+    const scale = level.map((s) => Math.hypot(1 / s, 1 / PIXELS.deviation));
+    return { pictures, digits: pixels, level, scale };
   });
 }
 
@@ -96,7 +112,8 @@ async function run(
   feed: (digits: Digits, random: TorchCpuGenerator) => Batch,
 ): Promise<Trained> {
   const { builder, digits, steps = 300, batch = 64, rate = 3e-3, seed = 0, signal } = options;
-  const step = trainingStep({ parameters: weights.parameters, loss, optimizer: adamw() });
+  const { parameters } = weights;
+  const step = trainingStep({ parameters, loss, optimizer: adamw(), clipNorm: 1 });
   using trainer = await Trainer.create(builder, step, weights.initial);
   const rates = oneCycleRate(rate, steps);
   for (let i = 0; i < steps; i++) {

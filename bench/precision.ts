@@ -100,7 +100,7 @@ async function network(weights: string, side: number): Promise<string> {
   try {
     let exact: Float32Array | undefined;
     const rows: string[][] = [];
-    for (const precision of PRECISIONS) {
+    for (const precision of ["float32", "int8", "int4"] as const) {
       const { values, first, second } = await prediction(parts, precision, side, folder);
       exact ??= values;
       const [file] = [...Deno.readDirSync(folder)].filter(({ name }) => name.includes(precision));

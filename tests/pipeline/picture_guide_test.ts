@@ -14,6 +14,7 @@ import {
 import { Clip } from "../../explain/clip.ts";
 import { cosine } from "../../explain/measure.ts";
 import type { Laboratory } from "../../explain/topic.ts";
+import { main } from "../../cli.ts";
 import { openRuntime } from "../../ffi/runtime.ts";
 import { openClipPair } from "../../pipeline/clip_pair.ts";
 import { openModel } from "../../pipeline/open_model.ts";
@@ -138,3 +139,18 @@ Deno.test("generate() says what guidance by CLIP lacks", async () => {
   await assert.rejects(sd.generate({ ...run, clipPrompt: "x" }), OptionError);
   await assert.rejects(sd.generate({ ...run, likeScale: 1 }), OptionError);
 });
+
+Deno.test("latent generate guides by --clip and --like, and latent verify draws it again", () =>
+  inTemporaryFolder(async (folder) => {
+    const clip = join(folder, "clip"), output = join(folder, "out.png");
+    await Deno.mkdir(clip);
+    await withTokenizer(clip);
+    const like = ["--like", join(GOLDEN, "pictures/rgb.png")];
+    const args = ["a fox", "-m", MODEL, "-W", "64", "-H", "64", "--steps", "2", "-s", "5", "-q"];
+    const pulls = ["--clip", clip, "--clip-guidance", "0.1", "--like-scale", "0.2", ...like];
+    assert.equal(await main(["generate", ...args, ...pulls, "-o", output]), 0);
+    const plain = join(folder, "plain.png");
+    assert.equal(await main(["generate", ...args, "-o", plain]), 0);
+    assert.notDeepEqual((await Image.load(output)).data, (await Image.load(plain)).data);
+    assert.equal(await main(["verify", output, ...like, "-q"]), 0);
+  }));

@@ -43,7 +43,8 @@ export const STEERING_FLAGS = {
     kind: "number",
     value: "SHARE",
     help: "move predictions, by this share of the noise, to where CLIP finds the picture more " +
-      "like the prompt: 0.05 is felt, 0.2 much; costs a pass through the autoencoder and back (0)",
+      "like the prompt: 0.05 is felt, 0.2 much; a pass through the autoencoder and back costs as much " +
+      "as six steps of Stable Diffusion's U-Net, see --clip-vae (0)",
   },
   "clip-prompt": { kind: "text", value: "TEXT", help: "what CLIP is asked about (the prompt)" },
   like: { kind: "text", value: "FILE", help: "picture to look like, as CLIP sees it" },

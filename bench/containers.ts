@@ -4,6 +4,7 @@
  *
  *     deno run -A bench/containers.ts FOLDER [--families sd15,sd21,sdxl] [--dtypes fp32,fp16]
  *         [--containers folder,file] [--sizes 512] [--steps 1] [--opens 5] [--no-decode] [--sparse]
+ *         [--low-memory]
  *
  * Writes each model with random weights into FOLDER, uses it in a process of its own, and deletes it:
  * at most 14 GB of disk at a time. `--sparse` writes the headers alone: all weights are zero, take no
@@ -99,12 +100,14 @@ interface Use {
   readonly opens: number;
   readonly decodes: boolean;
   readonly variant: string | undefined;
+  readonly lowMemory: boolean;
 }
 
 /** Opens and draws in this process. */
 async function measure(model: string, use: Use): Promise<Measured> {
-  const { size, steps, variant } = use;
-  const open = () => StableDiffusion.open(model, variant === undefined ? {} : { variant });
+  const { size, steps, variant, lowMemory } = use;
+  const options = { lowMemory, ...(variant !== undefined && { variant }) };
+  const open = () => StableDiffusion.open(model, options);
   let quickest = { clock: Infinity, processor: Infinity };
   for (let i = 1; i < use.opens; i++) {
     const { result, time } = await timed(open);
@@ -144,10 +147,10 @@ async function measure(model: string, use: Use): Promise<Measured> {
 async function measureApart(
   model: string,
   options: Record<string, string>,
-  noDecode: boolean,
+  switches: readonly string[],
 ): Promise<Measured> {
   const flags = Object.entries(options).map(([name, value]) => `--${name}=${value}`);
-  if (noDecode) flags.push("--no-decode");
+  flags.push(...switches);
   const { code, stdout } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", fileURLToPath(import.meta.url), "--use", model, ...flags],
     stderr: "inherit",
@@ -188,6 +191,7 @@ async function main(args: string[]): Promise<number> {
       opens: { type: "string", default: "5" },
       "no-decode": { type: "boolean", default: false },
       sparse: { type: "boolean", default: false },
+      "low-memory": { type: "boolean", default: false },
       use: { type: "string" },
       size: { type: "string", default: "512" },
       variant: { type: "string" },
@@ -196,7 +200,8 @@ async function main(args: string[]): Promise<number> {
   const steps = Number(values.steps);
   if (values.use !== undefined) {
     const { variant } = values, opens = Number(values.opens), size = Number(values.size);
-    const use = { size, steps, opens, decodes: !values["no-decode"], variant };
+    const lowMemory = values["low-memory"], decodes = !values["no-decode"];
+    const use = { size, steps, opens, decodes, variant, lowMemory };
     console.log(JSON.stringify(await measure(values.use, use)));
     return 0;
   }
@@ -215,7 +220,9 @@ async function main(args: string[]): Promise<number> {
           const variant = dtype === "fp16" && container === "folder" ? { variant: "fp16" } : {};
           for (const size of values.sizes.split(",")) {
             const options = { size, steps: values.steps, opens: values.opens, ...variant };
-            const measured = await measureApart(model, options, values["no-decode"]);
+            const switches = (["no-decode", "low-memory"] as const)
+              .filter((name) => values[name]).map((name) => `--${name}`);
+            const measured = await measureApart(model, options, switches);
             console.log(row(`${family} ${dtype} ${container}`, size, steps, measured));
           }
         } finally {

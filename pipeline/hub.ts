@@ -222,6 +222,8 @@ function isNotThat(name: string, main: string, { files, endpoint }: Repository):
   const single = files.filter(({ path }) => /^[^/]+\.(safetensors|ckpt|gguf)$/.test(path));
   const hint = single.length > 0
     ? ` It holds single files: download one (${single[0]!.path}) and give its path.`
+    : main === "model_index.json" && files.some(({ path }) => path === "config.json")
+    ? " It is one network: an autoencoder is fetched where --vae names it."
     : "";
   return new DownloadError(
     `Cannot open ${name}: the repository has no ${main}.${hint}`,

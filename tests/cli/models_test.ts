@@ -28,7 +28,7 @@ Deno.test("latent models lists sizes, removes by name, and says what is not ther
     );
     assert.equal(code, 0, errors);
     const lines = out.trim().split("\n");
-    assert.match(lines[0]!, /^me\/tiny  \S.*of a broken download  main$/);
+    assert.match(lines[0]!, /^me\/tiny {2}\S.*of a broken download {2}main$/);
     const listed = JSON.parse(lines[1]!);
     assert.deepEqual([listed.name, listed.bytes, listed.incomplete], ["me/tiny", 3000, 500]);
     assert.match(lines[2]!, /^removed me\/tiny/);

@@ -79,24 +79,30 @@ Deno.test("--vae is in the record: a replay and a verification take it again", (
     assert.equal(await main(["verify", first, "--quiet"]), 0);
   }));
 
-Deno.test("--vae refuses an autoencoder of other latents, and what is none", () =>
-  inFolder(async (folder) => {
-    const config = JSON.parse(await Deno.readTextFile(join(TAESD, "config.json")));
-    await Deno.writeTextFile(
-      join(folder, "config.json"),
-      JSON.stringify({ ...config, latent_channels: 16 }),
-    );
-    const weights = "diffusion_pytorch_model.safetensors";
-    await Deno.copyFile(join(TAESD, weights), join(folder, weights));
-    const refused: [path: string, why: RegExp][] = [
-      [folder, /its latents have 16 channels, the model's 4/],
-      [join(MODEL, "unet", weights), /holds neither an AutoencoderKL nor a TAESD.*conv_in|named/],
-      [join(folder, "nowhere"), /there is no such folder or file/],
-    ];
-    for (const [vae, why] of refused) {
-      await assert.rejects(StableDiffusion.open(MODEL, { vae }), why);
-    }
-  }));
+Deno.test({
+  name: "--vae refuses an autoencoder of other latents, and what is none",
+  // The other parts of the folder are still being opened when one is refused.
+  sanitizeResources: false,
+  sanitizeOps: false,
+  fn: () =>
+    inFolder(async (folder) => {
+      const config = JSON.parse(await Deno.readTextFile(join(TAESD, "config.json")));
+      await Deno.writeTextFile(
+        join(folder, "config.json"),
+        JSON.stringify({ ...config, latent_channels: 16 }),
+      );
+      const weights = "diffusion_pytorch_model.safetensors";
+      await Deno.copyFile(join(TAESD, weights), join(folder, weights));
+      const refused: [path: string, why: RegExp][] = [
+        [folder, /its latents have 16 channels, the model's 4/],
+        [join(MODEL, "unet", weights), /holds neither an AutoencoderKL nor a TAESD.*conv_in|named/],
+        [join(folder, "nowhere"), /there is no such folder or file/],
+      ];
+      for (const [vae, why] of refused) {
+        await assert.rejects(StableDiffusion.open(MODEL, { vae }), why);
+      }
+    }),
+});
 
 Deno.test("preview() decodes by the autoencoder for previews, decode() by the model's", async () => {
   await using sd = await StableDiffusion.open(MODEL, { previewVae: TAESD });

@@ -14,9 +14,9 @@ import { OptionError } from "./options.ts";
  * - `float32`: as the networks were trained, or at most rounded by the file.
  * - `float16`: half the memory, and for GPUs a fraction of the time; what overflows when a picture is
  *   decoded is decoded again in float32. The CPU gains nothing: it computes in float32 inside.
- * - `int8`: bytes, and activations become bytes: a quarter of the memory, and a half to a third of
- *   the time where the processor multiplies bytes fast.
- * - `int4`: half bytes, activations float32: an eighth of the memory, the time of float32.
+ * - `int8`: bytes, and activations become bytes: a quarter of the memory, and two fifths of the
+ *   U-Net's time where the processor multiplies bytes fast.
+ * - `int4`: half bytes, activations float32: a sixth of the memory, the time of float32.
  */
 export type Precision = "float32" | "float16" | "int8" | "int4";
 

@@ -36,7 +36,8 @@ export async function writeOptionNetworks(
   model: string | undefined,
   folder: string,
 ): Promise<OptionNetworks> {
-  const { unet: { config, weights }, textEncoders: [encoder] } = await openModel(model);
+  const { unet: { config, weights }, vae, textEncoders: [encoder] } = await openModel(model);
+  const widths = [16, 32, 96, 256].slice(0, 1 + Math.log2(vae.config.factor));
   const shapes = [...weights.names()].map((name): NamedShape => [name, weights.get(name)!.shape]);
   const channels = config.downBlocks.map((block) => block.channels);
   const write = async (name: string, tensors: readonly NamedShape[]) => {
@@ -49,10 +50,14 @@ export async function writeOptionNetworks(
   const shape = new Map(shapes), crossDim = config.downBlocks.at(-1)!.crossAttentionDim;
   await write("controlnet/diffusion_pytorch_model.safetensors", [
     ...shapes.filter(([name]) => /^(time_|add_|conv_in|down_blocks|mid_block)/.test(name)),
-    ...controlShapes(channels, config.downBlocks.map(({ layers }) => layers)),
+    ...controlShapes(widths, channels, config.downBlocks.map(({ layers }) => layers)),
   ]);
   const json = JSON.parse(await Deno.readTextFile(config.path));
-  const text = JSON.stringify({ ...json, _class_name: "ControlNetModel" });
+  const text = JSON.stringify({
+    ...json,
+    _class_name: "ControlNetModel",
+    conditioning_embedding_out_channels: widths,
+  });
   await Deno.writeTextFile(join(folder, "controlnet/config.json"), text);
   return {
     lora: await write(
@@ -136,8 +141,12 @@ async function writeClip(
 }
 
 /** What a ControlNet has beside its half of the U-Net. */
-function controlShapes(channels: readonly number[], layers: readonly number[]): NamedShape[] {
-  const widths = [16, 32, 96, 256], shapes: NamedShape[] = [];
+function controlShapes(
+  widths: readonly number[],
+  channels: readonly number[],
+  layers: readonly number[],
+): NamedShape[] {
+  const shapes: NamedShape[] = [];
   const conv = (name: string, out: number, inner: number, kernel = 3) =>
     shapes.push([`${name}.weight`, [out, inner, kernel, kernel]], [`${name}.bias`, [out]]);
   const hint = "controlnet_cond_embedding";

@@ -78,8 +78,8 @@ Deno.test("PictureGuide leads uphill where it keeps no activations, too", async 
   const parts = await openModel(undefined), pair = await openClipPair(parts, undefined);
   using guide = new PictureGuide(pair, parts.vae, builder());
   // Just beyond what is kept.
-  const size = { channels: 4, height: 33, width: 33 };
-  const latents = Float32Array.from({ length: 4 * 33 * 33 }, (_, i) => Math.sin(i * i));
+  const size = { channels: 4, height: 65, width: 65 };
+  const latents = Float32Array.from({ length: 4 * 65 * 65 }, (_, i) => Math.sin(i * i));
   using run = await guide.prepare({ text: { prompt: "a red three", scale: 0.02 } }, size);
   const moved = new Float32Array(latents.length);
   const { text: first } = await run.apply(latents, moved, CLEAN);

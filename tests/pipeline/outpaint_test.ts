@@ -80,7 +80,7 @@ Deno.test("generate() extends, varies and refuses in one line", async () => {
     [{ maskedPadding: 0 }, /maskedPadding needs a mask/],
     [{ image, extend: { left: 0 } }, /mask is all black/],
     [{ prompt: "<lora:nowhere:1>" }, /names the LoRA nowhere/],
-    [{ prompt: "{a|b} __x__", wildcards: "nowhere" }, /there is no nowhere/],
+    [{ prompt: "{a|b} __x__", wildcards: "nowhere" }, /nowhere is no folder/],
   ];
   for (const [options, message] of wrong) {
     await assert.rejects(

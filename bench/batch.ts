@@ -10,6 +10,8 @@
  */
 
 import process from "node:process";
+import { createInterface } from "node:readline";
+import { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { type GenerateOptions, StableDiffusion } from "../mod.ts";
@@ -72,11 +74,12 @@ function diffusers(python: string, batch: number): Contestant & Disposable {
     stderr: "null",
   }).spawn();
   const writer = child.stdin.getWriter();
-  const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  const lines = createInterface({ input: Readable.fromWeb(child.stdout as never) });
+  const answers = lines[Symbol.asyncIterator]();
   const draw = async () => {
     await writer.write(new TextEncoder().encode("\n"));
-    const { value } = await reader.read();
-    if (value === undefined) throw new Error("Cannot measure diffusers: its process has ended.");
+    const { value, done } = await answers.next();
+    if (done) throw new Error("Cannot measure diffusers: its process has ended.");
     return Number(value);
   };
   return {

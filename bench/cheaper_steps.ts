@@ -29,7 +29,7 @@ const cached = (interval: number, start: number, depth = 1): Partial<GenerateOpt
 });
 
 /** What is compared with the full run, by name. */
-const SETTINGS: Readonly<Record<string, Partial<GenerateOptions>>> = {
+const SETTINGS: Record<string, Partial<GenerateOptions>> = {
   "every 2nd": cached(2, 0),
   "every 3rd": cached(3, 0),
   "every 2nd, depth 3": cached(2, 0, 3),
@@ -43,6 +43,21 @@ const SETTINGS: Readonly<Record<string, Partial<GenerateOptions>>> = {
   "0.2, then every 5th, depth 2": cached(5, 0.2, 2),
   "0.2, then every 5th, depth 3": cached(5, 0.2, 3),
   "0.2, then every 5th, depth 4": cached(5, 0.2, 4),
+};
+
+for (const [start, end] of [[0, 0.5], [0, 0.75], [0.2, 1]] as const) {
+  SETTINGS[`guidance ${start} to ${end}`] = { guidanceInterval: [start, end] };
+}
+for (const tokenMerging of [0.25, 0.5]) {
+  SETTINGS[`token merging ${tokenMerging}`] = { tokenMerging };
+}
+SETTINGS["0.2, then every 5th + guidance 0 to 0.75"] = {
+  ...cached(5, 0.2),
+  guidanceInterval: [0, 0.75],
+};
+SETTINGS["0.2, then every 3rd + guidance 0 to 0.75"] = {
+  ...cached(3, 0.2),
+  guidanceInterval: [0, 0.75],
 };
 
 /** Peak signal to noise ratio in decibels; 99 for equal pictures. */

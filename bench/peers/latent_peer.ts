@@ -17,7 +17,7 @@ import type { GraphModel } from "../../models/graph_model.ts";
 import { unet } from "../../models/unet.ts";
 import { decoderGraph } from "../../models/autoencoder_graphs.ts";
 import { type ModelParts, openFolder } from "../../pipeline/model_parts.ts";
-import { quantizing } from "../../pipeline/precision.ts";
+import { quantizing, winograd } from "../../pipeline/precision.ts";
 import { SessionBuilder } from "../../pipeline/session_builder.ts";
 import type { NetworkName } from "./peer.ts";
 import { type Variant, VARIANTS } from "./variants.ts";
@@ -50,6 +50,7 @@ class Latent {
     const builder = new SessionBuilder(this.#tuned(runtime, network), {
       providers: [cpu()],
       ...quantizing(variant.precision),
+      ...winograd(variant.convolution),
       ...(threads !== undefined && { threads }),
     });
     const feeds = Object.entries(feedsOf(network, side)).map(([name, [data, shape]]) =>

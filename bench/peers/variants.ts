@@ -6,7 +6,7 @@
 
 import type { SessionOptions } from "../../ffi/session_options.ts";
 import type { Lowering } from "../../graph/lowering.ts";
-import type { Precision } from "../../pipeline/precision.ts";
+import type { Convolution, Precision } from "../../pipeline/precision.ts";
 
 /** What differs from the product. */
 export interface Variant {
@@ -16,6 +16,8 @@ export interface Variant {
   readonly lowering?: Lowering;
   /** Bits of the weights. */
   readonly precision?: Precision;
+  /** How 3x3 convolutions are computed. */
+  readonly convolution?: Convolution;
   /** Memory that it may need at 512x512, in GB; 3 by default. */
   readonly gigabytes?: number;
 }
@@ -44,6 +46,7 @@ export const VARIANTS: Readonly<Record<string, Variant>> = {
   denormals: config({ "session.set_denormal_as_zero": "1" }),
   standard: { lowering: "standard" },
   primitive: { lowering: "primitive" },
+  winograd: { convolution: "winograd" },
   int8: { precision: "int8" },
   int4: { precision: "int4" },
 };

@@ -14,7 +14,8 @@
  * @module
  */
 
-export { type OpenOptions, StableDiffusion } from "./pipeline/stable_diffusion.ts";
+export type { OpenOptions } from "./pipeline/open_options.ts";
+export { StableDiffusion } from "./pipeline/stable_diffusion.ts";
 export type { Step } from "./pipeline/step.ts";
 export {
   DEFAULTS,

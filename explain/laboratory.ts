@@ -8,7 +8,8 @@ import { cpu } from "../ffi/providers.ts";
 import { openRuntime } from "../ffi/runtime.ts";
 import { openModel } from "../pipeline/open_model.ts";
 import { SessionBuilder } from "../pipeline/session_builder.ts";
-import { type OpenOptions, StableDiffusion } from "../pipeline/stable_diffusion.ts";
+import type { OpenOptions } from "../pipeline/open_options.ts";
+import { StableDiffusion } from "../pipeline/stable_diffusion.ts";
 import type { Laboratory } from "./topic.ts";
 
 /** How a laboratory is opened. */

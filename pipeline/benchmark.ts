@@ -10,7 +10,8 @@ import { cpu } from "../ffi/providers.ts";
 import { openRuntime } from "../ffi/runtime.ts";
 import { multiplyAdds } from "./device_speed.ts";
 import type { GenerateOptions } from "./options.ts";
-import { type OpenOptions, StableDiffusion } from "./stable_diffusion.ts";
+import type { OpenOptions } from "./open_options.ts";
+import { StableDiffusion } from "./stable_diffusion.ts";
 
 /** One way to run a model. */
 export interface BenchmarkCase {

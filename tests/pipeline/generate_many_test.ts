@@ -10,7 +10,8 @@ import { inStep } from "../../pipeline/lockstep.ts";
 import type { GenerateOptions } from "../../pipeline/options.ts";
 import { optionsFromMetadata } from "../../pipeline/metadata_options.ts";
 import { readMetadata } from "../../pipeline/metadata.ts";
-import { type OpenOptions, StableDiffusion } from "../../pipeline/stable_diffusion.ts";
+import type { OpenOptions } from "../../pipeline/open_options.ts";
+import { StableDiffusion } from "../../pipeline/stable_diffusion.ts";
 
 const GOLDEN = fileURLToPath(new URL("../golden/", import.meta.url));
 const SD1 = join(GOLDEN, "reference/models/sd1"), SDXL = join(GOLDEN, "containers/base");

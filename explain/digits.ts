@@ -93,7 +93,7 @@ async function run(laboratory: Laboratory): Promise<Report> {
       {
         kind: "table",
         caption: "What one of the readers makes of the noises, and of what became of them",
-        columns: ["", ...Array.from({ length: COUNT }, (_, i) => `${i + 1}`)],
+        columns: ["picture", ...Array.from({ length: COUNT }, (_, i) => `${i + 1}`)],
         rows: [["noise", ...before.read], ["at the end", ...after.read]],
       },
       {

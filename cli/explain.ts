@@ -98,7 +98,8 @@ export async function explain(args: readonly string[]): Promise<number> {
     for (const topic of names) {
       progress.stage(`explaining ${topic}`);
       const report = await (await TOPICS[topic]!.load()).run(laboratory);
-      reports.push(await withLines(report));
+      const notes = laboratory.notes.splice(0).map((text) => ({ kind: "text", text }) as const);
+      reports.push(await withLines({ ...report, blocks: [...notes, ...report.blocks] }));
     }
     progress.end();
     await show(reports, flags);

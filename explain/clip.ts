@@ -14,7 +14,8 @@ import { type ClipVisionConfig, clipVisionConfig } from "../models/clip_config.t
 import { clipTextModel } from "../models/clip_text.ts";
 import { clipVisionModel } from "../models/clip_vision.ts";
 import type { Image } from "../pipeline/image.ts";
-import type { TextEncoderParts } from "../pipeline/model_parts.ts";
+import type { ModelParts, TextEncoderParts } from "../pipeline/model_parts.ts";
+import { openModel } from "../pipeline/open_model.ts";
 import { readJsonObject } from "../pipeline/pipeline_index.ts";
 import { ModelFormatError } from "../weights/model_format_error.ts";
 import { openComponent, openWeights } from "../weights/open_weights.ts";
@@ -42,16 +43,12 @@ export class Clip {
 
   /** Opens both; reads headers and two small tensors. @throws {ModelFormatError} if there are none. */
   static async open(laboratory: Laboratory): Promise<Clip> {
-    const { unet, textEncoders, path } = laboratory.parts;
-    const folder = dirname(dirname(unet.config.path)),
-      configPath = join(
-        folder,
-        "image_encoder",
-        "config.json",
-      );
+    const { unet, textEncoders, path } = await partsWithClip(laboratory);
+    const folder = dirname(dirname(unet.config.path));
+    const configPath = join(folder, "image_encoder", "config.json");
     const config = clipVisionConfig(await readJsonObject(configPath), configPath);
     const weights = await openComponent(join(folder, "image_encoder"), {
-      variant: laboratory.isEmbedded ? "fp16" : undefined,
+      variant: path === laboratory.parts.path && !laboratory.isEmbedded ? undefined : "fp16",
     });
     const shared = await openWeights(join(folder, "clip", "text_projection.safetensors"));
     const read = async (name: string) => {
@@ -139,6 +136,21 @@ export class Clip {
   get width(): number {
     return this.vision.config.projectionDim;
   }
+}
+
+/** The model's parts; the embedded model's, which is noted, where there is no image encoder. */
+async function partsWithClip({ parts, isEmbedded, notes }: Laboratory): Promise<ModelParts> {
+  const folder = dirname(dirname(parts.unet.config.path));
+  try {
+    if (isEmbedded || (await Deno.stat(join(folder, "image_encoder"))).isDirectory) return parts;
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+  notes.push(
+    `${parts.path} has no image encoder (a folder image_encoder beside the others): the embedded ` +
+      "model's pair of encoders stands in for it here. It knows digits and colours alone.",
+  );
+  return await openModel(undefined);
 }
 
 /** Vectors of length one. */

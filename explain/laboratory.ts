@@ -47,6 +47,7 @@ export async function openLaboratory(
     seed,
     subject,
     signal,
+    notes: [],
     progress,
     [Symbol.asyncDispose]: () => sd[Symbol.asyncDispose](),
   };

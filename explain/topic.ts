@@ -25,6 +25,8 @@ export interface Laboratory {
   /** The argument after the topic, such as a file. */
   readonly subject?: string | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** What the reader must know beside the report: topics add to it. */
+  readonly notes: string[];
   /** Says what is going on. */
   readonly progress: (what: string) => void;
 }

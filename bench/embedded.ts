@@ -24,7 +24,7 @@ import { withArticle } from "../training/embedded/captions.ts";
 import { draw, drawTraits, SIDE, type Traits } from "../training/embedded/drawing.ts";
 import { type Reading, readPictures, trainJudge } from "../training/embedded/judge.ts";
 import { COLORS, DIGIT_WORDS, TEAL } from "../training/embedded/palette.ts";
-import { exists } from "../training/embedded/stage.ts";
+import { exists } from "../pipeline/existing.ts";
 import { valuesOf, Workspace } from "../training/embedded/workspace.ts";
 import type { Trained } from "../training/digits_training.ts";
 import { openSafetensors } from "../weights/safetensors.ts";

@@ -14,6 +14,7 @@ import {
 import { ModelFormatError } from "../weights/model_format_error.ts";
 import { openComponent, openWeights } from "../weights/open_weights.ts";
 import type { TensorSource } from "../weights/stored_tensor.ts";
+import { isFile } from "./existing.ts";
 import { EMBEDDED } from "./open_model.ts";
 import type { ModelParts, Network, TextEncoderParts } from "./model_parts.ts";
 import { readJsonObject } from "./pipeline_index.ts";
@@ -57,7 +58,8 @@ async function ofFolder(folder: string): Promise<ClipPair> {
   };
   if (!weights.get(PROJECTION)) return { vision, text: undefined };
   const config = { ...clipTextConfig(json, path), ...width(PROJECTION), projected: true };
-  const isThere = await isFile(join(folder, "tokenizer.json"), join(folder, "vocab.json"));
+  const isThere = await isFile(join(folder, "tokenizer.json")) ||
+    await isFile(join(folder, "vocab.json"));
   const tokenizer = isThere ? await ClipTokenizer.open(folder) : await ClipTokenizer.clip();
   return { vision, text: { name: "text_encoder", config, weights, tokenizer } };
 }
@@ -97,15 +99,4 @@ function withTensors(source: TensorSource, more: TensorSource): TensorSource {
     names: () => [...source.names(), ...more.names()],
     get: (name) => source.get(name) ?? more.get(name),
   };
-}
-
-async function isFile(...paths: readonly string[]): Promise<boolean> {
-  for (const path of paths) {
-    try {
-      if ((await Deno.stat(path)).isFile) return true;
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    }
-  }
-  return false;
 }

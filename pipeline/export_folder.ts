@@ -5,6 +5,7 @@
  */
 
 import { basename, dirname, join } from "node:path";
+import { exists } from "./existing.ts";
 import { writeWhole } from "./image_save.ts";
 import type { ModelParts } from "./model_parts.ts";
 import { readJsonObject } from "./pipeline_index.ts";
@@ -63,14 +64,4 @@ async function copyFiles(from: string, to: string): Promise<void> {
 
 async function writeJson(path: string, value: unknown): Promise<void> {
   await writeWhole(path, new TextEncoder().encode(JSON.stringify(value, null, 2) + "\n"));
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }

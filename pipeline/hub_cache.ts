@@ -7,6 +7,7 @@
 
 import { homedir } from "node:os";
 import { dirname, join, relative } from "node:path";
+import { exists } from "./existing.ts";
 
 /** Environment variables by name. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -135,14 +136,4 @@ async function entriesOf(folder: string): Promise<Deno.DirEntry[]> {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
   return entries;
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.stat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }

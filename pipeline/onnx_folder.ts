@@ -10,6 +10,7 @@ import { clipTextConfig } from "../models/clip_config.ts";
 import { unetConfig } from "../models/unet_config.ts";
 import { ModelFormatError } from "../weights/model_format_error.ts";
 import type { TensorSource } from "../weights/stored_tensor.ts";
+import { isFile } from "./existing.ts";
 import type { FolderOptions, ModelParts, Network, TextEncoderParts } from "./model_parts.ts";
 import { autoencoderConfig } from "./open_vae.ts";
 import { type PipelineIndex, readJsonObject } from "./pipeline_index.ts";
@@ -39,7 +40,7 @@ export async function openOnnxFolder(
     known: Record<string, unknown>,
   ): Promise<C> => {
     const config = join(path, part, "config.json");
-    return check(await exists(config) ? await readJsonObject(config) : known, config);
+    return check(await isFile(config) ? await readJsonObject(config) : known, config);
   };
   const textEncoder = async (suffix: "" | "_2"): Promise<TextEncoderParts> => {
     const name = `text_encoder${suffix}` as const;
@@ -116,17 +117,8 @@ export function requireWeights({ path, unet }: Pick<ModelParts, "path" | "unet">
 
 async function file(folder: string, part: string): Promise<string> {
   const path = join(folder, part, "model.onnx");
-  if (await exists(path)) return path;
+  if (await isFile(path)) return path;
   throw new ModelFormatError(`Cannot open ${folder}: there is no ${part}/model.onnx.`, { path });
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    return (await Deno.stat(path)).isFile;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }
 
 /** The files of a network's ONNX parts, with what lies beside them. */
@@ -134,7 +126,7 @@ export async function onnxFiles({ onnx = {} }: Network<unknown>): Promise<string
   const files: string[] = [];
   for (const path of Object.values(onnx)) {
     const folder = join(path, "..");
-    if (!await exists(path)) continue;
+    if (!await isFile(path)) continue;
     for await (const { name, isDirectory } of Deno.readDir(folder)) {
       if (!isDirectory && name !== "config.json") files.push(join(folder, name));
     }

@@ -14,6 +14,7 @@ import { vaeConfig } from "../models/vae_config.ts";
 import { ModelFormatError } from "../weights/model_format_error.ts";
 import { openComponent, openWeights } from "../weights/open_weights.ts";
 import type { TensorSource } from "../weights/stored_tensor.ts";
+import { isFile } from "./existing.ts";
 import { fetchNetwork, type HubOptions, isHubId } from "./hub.ts";
 import type { Network } from "./model_parts.ts";
 import { readJsonObject } from "./pipeline_index.ts";
@@ -121,13 +122,4 @@ async function withOtherHalf(path: string, source: TensorSource): Promise<Tensor
   const other = path.slice(0, -basename(path).length) +
     basename(path).replace(AUTHORS, `${half === "encoder" ? "decoder" : "encoder"}.$2`);
   return await isFile(other) ? [source, await openWeights(other)] : [source];
-}
-
-async function isFile(path: string): Promise<boolean> {
-  try {
-    return (await Deno.stat(path)).isFile;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
 }

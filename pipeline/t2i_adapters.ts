@@ -10,6 +10,7 @@ import { t2iAdapter, type T2iAdapterConfig, t2iAdapterConfig } from "../models/t
 import { t2iAdapterOfFile } from "../models/t2i_adapter_file.ts";
 import { ModelFormatError } from "../weights/model_format_error.ts";
 import { openComponent, openWeights } from "../weights/open_weights.ts";
+import { isFile } from "./existing.ts";
 import type { ExtraInput } from "./extra_input.ts";
 import type { Image } from "./image.ts";
 import type { Network } from "./model_parts.ts";
@@ -30,19 +31,11 @@ export interface AdapterPicture {
 
 /** Opens a T2I-Adapter: a diffusers folder, or a single file. @throws {ModelFormatError} */
 export async function openT2iAdapter(folder: string): Promise<Network<T2iAdapterConfig>> {
+  // Where there is nothing at all, the folder's error says more.
   if (await isFile(folder)) return t2iAdapterOfFile(await openWeights(folder));
   const path = join(folder, "config.json");
   const config = t2iAdapterConfig(await readJsonObject(path), path);
   return { config, weights: await openComponent(folder) };
-}
-
-async function isFile(path: string): Promise<boolean> {
-  try {
-    return (await Deno.stat(path)).isFile;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false; // the folder's error says more
-    throw error;
-  }
 }
 
 /** The T2I-Adapters of a model at work. */

@@ -1,5 +1,6 @@
 /** The U-Net's examples: latents of drawn pictures with what they show, in files of 1024. */
 import { join } from "node:path";
+import { exists } from "../../pipeline/existing.ts";
 import type { SessionBuilder } from "../../pipeline/session_builder.ts";
 import { TorchCpuGenerator } from "../../schedulers/random/torch_cpu.ts";
 import { latentsFromMoments } from "../../models/vae_latents.ts";
@@ -11,7 +12,6 @@ import { derivedSeed } from "../derived_seed.ts";
 import type { TrainingEvent } from "../training_run.ts";
 import { pictureEncoder } from "./autoencoder_stage.ts";
 import { draw, drawTraits, SIDE, type Traits } from "./drawing.ts";
-import { exists } from "./stage.ts";
 import type { Workspace } from "./workspace.ts";
 
 /** Pictures in a file. */

@@ -1,4 +1,5 @@
 /** One stage of training: steps, checkpoints, and going on where it stopped. */
+import { exists } from "../../pipeline/existing.ts";
 import { loadCheckpoint, saveCheckpoint } from "../checkpoint.ts";
 import type { LearningRate } from "../learning_rate.ts";
 import type { Batch, StepResult } from "../trainer.ts";
@@ -58,17 +59,6 @@ export async function* trainStage<B>(
       throw error;
     }
     if (trainer.steps === steps || trainer.steps % saveEvery === 0) yield await checkpoint();
-  }
-}
-
-/** Whether there is such a file. */
-export async function exists(path: string): Promise<boolean> {
-  try {
-    await Deno.lstat(path);
-    return true;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
   }
 }
 

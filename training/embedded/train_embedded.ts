@@ -1,5 +1,6 @@
 /** The whole embedded model from nothing: tokenizer, CLIP pair, autoencoder, U-Net. */
 import { join } from "node:path";
+import { exists } from "../../pipeline/existing.ts";
 import { cpu, type Provider } from "../../ffi/providers.ts";
 import { openRuntime } from "../../ffi/runtime.ts";
 import { SessionBuilder } from "../../pipeline/session_builder.ts";
@@ -10,7 +11,6 @@ import { trainDenoiser } from "./denoiser_stage.ts";
 import { FILE_PICTURES, makeLatents } from "./latents.ts";
 import { trainPair } from "./pair_stage.ts";
 import { saveModel } from "./save_model.ts";
-import { exists } from "./stage.ts";
 import { Workspace } from "./workspace.ts";
 
 /** How long each stage is, in their order. */

@@ -1,5 +1,6 @@
 /** The folder in which the embedded model is trained: what stages leave for the next. */
 import { join } from "node:path";
+import { exists } from "../../pipeline/existing.ts";
 import { clipVisionConfig } from "../../models/clip_config.ts";
 import { type VaeConfig, vaeConfig } from "../../models/vae_config.ts";
 import { assetFolder } from "../../pipeline/assets.ts";
@@ -12,7 +13,6 @@ import { tensorInMemory, type TensorSource, tensorSource } from "../../weights/s
 import type { ClipPair } from "./contrast_graph.ts";
 import { type Fields, makeFields, openFields, saveFields } from "./fields.ts";
 import { freshWeights } from "./fresh_weights.ts";
-import { exists } from "./stage.ts";
 import { tokenizerFiles, trainMerges } from "./vocabulary.ts";
 
 const PROJECTION = "text_projection.weight", SCALE = "logit_scale";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type GenerateOptions, OptionError } from "./options.ts";
+import { asOption, type GenerateOptions } from "./options.ts";
 import { type Canvas, extendCanvas } from "./outpaint.ts";
 
 /**
@@ -18,10 +18,5 @@ export function canvasOf(
   { extend, image, mask }: Pick<GenerateOptions, "extend" | "image" | "mask">,
 ): Partial<Canvas> {
   if (!extend || !image) return { ...(image && { image }), ...(mask && { mask }) };
-  try {
-    return extendCanvas(image, extend, mask);
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new OptionError("extend", error.message, { cause: error });
-  }
+  return asOption("extend", () => extendCanvas(image, extend, mask));
 }

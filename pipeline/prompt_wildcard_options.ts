@@ -4,7 +4,7 @@
  * @module
  */
 
-import { OptionError } from "./options.ts";
+import { asOption, OptionError } from "./options.ts";
 import { usesGrammar } from "./prompt_syntax.ts";
 import { expandWildcards, wildcardLines } from "./prompt_wildcards.ts";
 import type { Settings } from "./settings.ts";
@@ -18,15 +18,11 @@ export function withoutWildcards(
 ): string {
   if (wildcards === undefined && !usesGrammar(text, promptSyntax)) return text;
   if (wildcards !== undefined) requireFolder(wildcards);
-  try {
-    return expandWildcards(text, {
+  return asOption(option, () =>
+    expandWildcards(text, {
       seed,
       lines: wildcards === undefined ? undefined : wildcardLines(wildcards),
-    });
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new OptionError(option, error.message, { cause: error });
-  }
+    }));
 }
 
 /** A folder that is not there would go unnoticed until a prompt names a wildcard. */

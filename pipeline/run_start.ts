@@ -7,7 +7,7 @@
 import { variationNoise } from "../schedulers/random/mix.ts";
 import type { LatentSize } from "./autoencoder.ts";
 import type { ModelParts } from "./model_parts.ts";
-import { type GenerateOptions, OptionError } from "./options.ts";
+import { asOption, type GenerateOptions, OptionError } from "./options.ts";
 import { canvasOf } from "./outpaint_options.ts";
 import { type PreparedPainting, preparePainting } from "./outpaint_painting.ts";
 import { randomSource } from "./random_source.ts";
@@ -77,12 +77,10 @@ export function variation(
 export function paintingOf(settings: Settings): PreparedPainting | undefined {
   const { width, height } = settings, { image, mask } = canvasOf(settings);
   if (!image || !mask) return undefined;
-  try {
-    return preparePainting({ ...settings, image, mask }, { width, height });
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new OptionError("mask", error.message, { cause: error });
-  }
+  return asOption(
+    "mask",
+    () => preparePainting({ ...settings, image, mask }, { width, height }),
+  );
 }
 
 /** Where the run begins. */

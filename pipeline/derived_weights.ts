@@ -17,6 +17,7 @@ import {
   type TensorSource,
   tensorSource,
 } from "../weights/stored_tensor.ts";
+import { isFile } from "./existing.ts";
 
 /** Networks that are worth it. */
 export type LargeNetwork = "unet" | "vae_decoder";
@@ -33,10 +34,12 @@ export interface Derivation {
   readonly tensors: (layers: readonly StoredTensor[]) => GeneratedTensor[];
 }
 
-/** Where they are kept. */
+/** Where they are kept, and who is told of their making. */
 export interface DerivedOptions {
   /** Undefined: in memory. */
   readonly folder: string | undefined;
+  /** Told how many bytes of a network's float32 weights have been put into the form. */
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
   /** Told that nothing can be kept. */
   readonly onWarning?: ((message: string) => void) | undefined;
 }
@@ -74,7 +77,7 @@ async function keptWeights(
   if (folder === undefined || layers.length === 0) return await inMemory(tensors(layers));
   const path = join(folder, `${name}-${await keyOf(derivation)}.safetensors`);
   try {
-    if (!await isThere(path)) {
+    if (!await isFile(path)) {
       await Deno.mkdir(folder, { recursive: true });
       await writeSafetensors(path, tensors(layers), { metadata: { source, form: name } });
     }
@@ -83,15 +86,6 @@ async function keptWeights(
     if (!isOfTheFolder(error)) throw error;
     onWarning?.(`${name} weights cannot be kept in ${folder}: ${error.message}`);
     return await inMemory(tensors(layers));
-  }
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    return (await Deno.stat(path)).isFile;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
   }
 }
 

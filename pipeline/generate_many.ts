@@ -93,7 +93,7 @@ export async function* generateMany(
   pictures: Iterable<GenerateOptions> | AsyncIterable<GenerateOptions>,
   { batch }: ManyOptions = {},
 ): AsyncGenerator<PromiseSettledResult<Image>, void, void> {
-  if (batch !== undefined && batch > 1 && sd.precision === "int8") {
+  if (batch !== undefined && batch > 1 && !sd.canBatch) {
     throw new OptionError(
       "batch",
       "Cannot draw pictures in step with precision int8: they would share the scales of their " +

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { ownCacheFolder } from "../ffi/library_folders.ts";
 import type { Provider } from "../ffi/providers.ts";
 import type { WeightBits } from "../weights/quantize.ts";
+import type { DerivedOptions } from "./derived_weights.ts";
 import { OptionError } from "./options.ts";
 
 /**
@@ -73,20 +74,16 @@ export function checkPrecision(
 }
 
 /** What a session builder has to know of a precision. */
-export interface Quantizing {
+export interface Quantizing extends DerivedOptions {
   readonly bits: WeightBits;
   /** Largest magnitude of a byte: see `int8Scales`. */
   readonly limit: number;
-  /** Where quantized weights are kept; undefined: in memory. */
-  readonly folder: string | undefined;
-  /** Told how many bytes of a network's float32 weights have been quantized. */
-  readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
 
 /** For {@linkcode SessionBuilderOptions}; nothing where weights are not quantized. */
 export function quantizing(
   precision: Precision = "float32",
-  onProgress?: Quantizing["onProgress"],
+  onProgress?: DerivedOptions["onProgress"],
 ): { quantizing?: Quantizing } {
   if (precision === "float32" || precision === "float16") return {};
   const bits = precision === "int8" ? 8 : 4, folder = formsFolder("quantized");
@@ -96,8 +93,8 @@ export function quantizing(
 /** For {@linkcode SessionBuilderOptions}; nothing for direct convolutions. */
 export function winograd(
   convolution: Convolution = "direct",
-  onProgress?: Quantizing["onProgress"],
-): { winograd?: Pick<Quantizing, "folder" | "onProgress"> } {
+  onProgress?: DerivedOptions["onProgress"],
+): { winograd?: DerivedOptions } {
   return convolution === "direct"
     ? {}
     : { winograd: { folder: formsFolder("winograd"), onProgress } };

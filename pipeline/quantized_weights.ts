@@ -20,11 +20,6 @@ import type { StoredTensor, TensorSource } from "../weights/stored_tensor.ts";
 import { derivedWeights, type LargeNetwork } from "./derived_weights.ts";
 import type { Quantizing } from "./precision.ts";
 
-/** How weights are quantized, and who is told that nothing can be kept. */
-export type QuantizeOptions = Quantizing & {
-  readonly onWarning?: ((message: string) => void) | undefined;
-};
-
 /** Rises when the same weights would be quantized differently. */
 const VERSION = 1;
 
@@ -62,7 +57,7 @@ function layersOf(
 export function quantizedWeights(
   network: LargeNetwork,
   source: TensorSource,
-  options: QuantizeOptions,
+  options: Quantizing,
 ): Promise<TensorSource> {
   const { bits, limit } = options, layers = layersOf(network, source, bits);
   return derivedWeights(source, {
@@ -74,7 +69,7 @@ export function quantizedWeights(
 }
 
 /** What is written for the layers: first all scales, then all values, as the file's order is. */
-function generated(layers: readonly StoredTensor[], options: QuantizeOptions): GeneratedTensor[] {
+function generated(layers: readonly StoredTensor[], options: Quantizing): GeneratedTensor[] {
   const { bits, limit, onProgress } = options;
   const sizes = layers.map(({ shape }) => shape.reduce((a, b) => a * b, 1));
   const total = 4 * sizes.reduce((a, b) => a + b, 0);

@@ -20,9 +20,9 @@ import type { NetworkSession } from "./network_session.ts";
 import { PartedNetwork } from "./parted_network.ts";
 import { weightsLeftMapped } from "./weight_packing.ts";
 import type { Quantizing } from "./precision.ts";
-import type { LargeNetwork } from "./derived_weights.ts";
+import type { DerivedOptions, LargeNetwork } from "./derived_weights.ts";
 import { quantizedWeights } from "./quantized_weights.ts";
-import { type WinogradOptions, winogradWeights } from "./winograd_weights.ts";
+import { winogradWeights } from "./winograd_weights.ts";
 import type { StoredDType, TensorSource } from "../weights/stored_tensor.ts";
 
 /** How sessions are made. */
@@ -38,7 +38,7 @@ export interface SessionBuilderOptions {
   /** Take as little memory as can be, at the cost of time. Default false. */
   readonly lowMemory?: boolean;
   /** How their 3x3 kernels are transformed. Default: not at all. */
-  readonly winograd?: WinogradOptions;
+  readonly winograd?: DerivedOptions;
   /** Told, once each, what is not as it was asked for: a provider that another stands in for. */
   readonly onWarning?: (message: string) => void;
 }
@@ -56,19 +56,18 @@ const LOW_MEMORY_PACKING = { budget: 64 << 20, small: 16 << 20 };
 const PART_BYTES = 128 << 20;
 
 /**
- * Optimizers that read weights. Those supplied from memory reach the kernels only: an optimizer
- * would look for them in a file, and fail.
+ * Optimizers that read weights, or convert them for good. Weights supplied from memory reach the
+ * kernels only: an optimizer would look for them in a file, and fail. Those of a part are to stay
+ * as they are, mapped.
  */
-const READS_WEIGHTS = [
+const READ_WEIGHTS = [
   "NchwcTransformer",
   "ConstantFolding",
   "ConvAddFusion",
   "ConvMulFusion",
   "ConvBNFusion",
+  "FuseFp16InitializerToFp32NodeTransformer",
 ].join(";");
-
-/** Further ones, that would convert weights for good. */
-const CONVERTS_WEIGHTS = `${READS_WEIGHTS};FuseFp16InitializerToFp32NodeTransformer`;
 
 /** How safetensors spells the element types that a file's weights may have. */
 const STORED: Readonly<Record<string, StoredDType>> = {
@@ -129,9 +128,7 @@ export class SessionBuilder {
       ...(lowMemory && { cpuArena: false }),
       config: {
         ...((supplied.size > 0 || isPart) && {
-          "optimization.disable_specified_optimizers": isPart || this.options.dtype === "float16"
-            ? CONVERTS_WEIGHTS
-            : READS_WEIGHTS,
+          "optimization.disable_specified_optimizers": READ_WEIGHTS,
         }),
         ...(isPart && { "session.disable_prepacking": "1" }),
         ...(externalRoot !== undefined && {

@@ -52,6 +52,7 @@ import { paintingOf, startRun, unetKind, variation } from "./run_start.ts";
 import { type Beside, type Settings, settingsFor } from "./settings.ts";
 import type { SessionBuilder } from "./session_builder.ts";
 import type { Step } from "./step.ts";
+import type { TensorSource } from "../weights/stored_tensor.ts";
 import type { Conditioning, EncodablePrompt } from "./text_conditioning.ts";
 
 const NOTHING_LEARNED: LearnedTokens = { ids: [], vectors: new Float32Array() };
@@ -72,6 +73,7 @@ export class StableDiffusion implements AsyncDisposable {
   readonly #pulls: PicturePulls;
   readonly #facts: FactsGatherer;
   readonly #refiner: StableDiffusion | undefined;
+  #unetBytes: number | undefined;
   /** Execution providers in order of preference. */
   readonly providers: readonly Provider[];
   /** Of the large networks' weights. */
@@ -111,7 +113,9 @@ export class StableDiffusion implements AsyncDisposable {
       onWarning,
     });
     this.#autoencoder = new Autoencoder(parts, builder);
-    this.#previewer = new Autoencoder(preview, builder);
+    this.#previewer = preview.vae === parts.vae
+      ? this.#autoencoder
+      : new Autoencoder(preview, builder);
     this.#imagePrompter = new ImagePrompter(pictures.ipAdapters, builder);
     this.#adapters = new T2iAdapters(pictures.t2iAdapters, builder);
     this.#pulls = new PicturePulls({
@@ -215,11 +219,9 @@ export class StableDiffusion implements AsyncDisposable {
   /** How many pictures like this one are best drawn in step: more than 1 for small models only. */
   batchSize({ width, height }: Settings): number {
     if (!this.canBatch || this.#parts.unet.onnx) return 1;
-    const { weights } = this.#parts.unet, { factor } = this.#parts.vae.config;
-    const sizes = [...weights.names()].map((name) => weights.get(name)!.shape);
-    const numbers = sizes.reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0);
+    const { factor } = this.#parts.vae.config;
     return batchSize({
-      weights: 4 * numbers,
+      weights: this.#unetBytes ??= float32Bytes(this.#parts.unet.weights),
       places: (width / factor) * (height / factor),
       onProcessor: this.#isOnProcessor,
     });
@@ -459,6 +461,12 @@ export class StableDiffusion implements AsyncDisposable {
     const { factor, latentChannels } = this.#parts.vae.config;
     return { channels: latentChannels, height: height / factor, width: width / factor };
   }
+}
+
+/** What weights take as float32. */
+function float32Bytes(weights: TensorSource): number {
+  const sizes = [...weights.names()].map((name) => weights.get(name)!.shape);
+  return 4 * sizes.reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0);
 }
 
 /** What changes networks needs their weights. @throws {ModelFormatError} */

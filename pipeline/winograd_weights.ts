@@ -13,24 +13,14 @@ import {
   winogradKernels,
   winogradName,
 } from "../weights/winograd.ts";
-import { derivedWeights, type LargeNetwork } from "./derived_weights.ts";
-
-/** How kernels are kept. */
-export interface WinogradOptions {
-  /** Undefined: in memory. */
-  readonly folder: string | undefined;
-  /** Told how many bytes of a network's kernels have been transformed. */
-  readonly onProgress?: ((done: number, total: number) => void) | undefined;
-  /** Told that nothing can be kept. */
-  readonly onWarning?: ((message: string) => void) | undefined;
-}
+import { type DerivedOptions, derivedWeights, type LargeNetwork } from "./derived_weights.ts";
 
 /** Rises when the same kernels would be transformed differently. */
 const VERSION = 1;
 
 /**
- * Fewest channels on either side with which the products save more than the transforms cost, and
- * for the autoencoder, whose pictures are larger than caches hold, on both.
+ * Fewest channels, of the input and of the output, with which the products save more than the
+ * transforms cost; more for the decoder, whose pictures are larger than caches hold.
  */
 const FEWEST: Readonly<Record<LargeNetwork, number>> = { unet: 320, vae_decoder: 512 };
 
@@ -64,7 +54,7 @@ function layersOf(network: LargeNetwork, source: TensorSource): StoredTensor[] {
 export function winogradWeights(
   network: LargeNetwork,
   source: TensorSource,
-  options: WinogradOptions,
+  options: DerivedOptions,
 ): Promise<TensorSource> {
   const layers = layersOf(network, source);
   if (layers.length === 0) return Promise.resolve(source);
@@ -78,7 +68,7 @@ export function winogradWeights(
 
 function transformed(
   layers: readonly StoredTensor[],
-  { onProgress }: WinogradOptions,
+  { onProgress }: DerivedOptions,
 ): GeneratedTensor[] {
   const bytesOf = ({ shape }: StoredTensor) => 4 * shape.reduce((a, b) => a * b, 1);
   const total = layers.reduce((sum, layer) => sum + bytesOf(layer), 0);

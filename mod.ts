@@ -25,6 +25,7 @@ export {
   randomSeed,
 } from "./pipeline/options.ts";
 export { commonOptions, type ManyOptions, optionsApart } from "./pipeline/generate_many.ts";
+export { gathered, type Gathering } from "./pipeline/gathered.ts";
 export { inStep, type Seat } from "./pipeline/lockstep.ts";
 export { Frame, interpolate } from "./pipeline/interpolate.ts";
 export { type FramePlan, RECIPE_KEYWORD, Walk, type Walker } from "./pipeline/walk.ts";

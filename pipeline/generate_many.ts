@@ -4,8 +4,9 @@
  * @module
  */
 
+import { gathered } from "./gathered.ts";
 import { Image } from "./image.ts";
-import { inStep } from "./lockstep.ts";
+import { inStep, type Seat } from "./lockstep.ts";
 import { type GenerateOptions, OptionError } from "./options.ts";
 import { readPrompt } from "./prompt_syntax.ts";
 import type { Settings } from "./settings.ts";
@@ -100,26 +101,34 @@ export async function* generateMany(
         `activations, and depend on one another; got a batch of ${batch}. Leave it out.`,
     );
   }
-  let together: Settings[] = [];
-  const drawn = async () =>
-    await inStep(together.map((settings) => (seat) => sd.generate({ ...settings, seat })));
-  for await (const options of pictures) {
-    let settings: Settings;
-    try {
-      settings = sd.settings(options);
-    } catch (reason) {
-      yield* await drawn();
-      together = [];
-      yield { status: "rejected", reason };
-      continue;
+  const groups = gathered(settled(sd, pictures), {
+    size: (first) => first.status === "rejected" ? 1 : batch ?? sd.batchSize(first.value),
+    joins: ([first], next) =>
+      first!.status === "fulfilled" && next.status === "fulfilled" &&
+      optionsApart(first!.value, next.value).length === 0,
+  });
+  for await (const group of groups) {
+    const draws = [];
+    for (const each of group) {
+      if (each.status === "rejected") yield each;
+      else draws.push((seat?: Seat) => sd.generate({ ...each.value, seat }));
     }
-    const [first] = together;
-    const isFull = together.length >= (batch ?? sd.batchSize(settings));
-    if (first && (isFull || optionsApart(first, settings).length > 0)) {
-      yield* await drawn();
-      together = [];
-    }
-    together.push(settings);
+    yield* await inStep(draws);
   }
-  yield* await drawn();
+}
+
+/** The settings of each picture, or why it has none. */
+async function* settled(
+  sd: StableDiffusion,
+  pictures: Iterable<GenerateOptions> | AsyncIterable<GenerateOptions>,
+): AsyncGenerator<PromiseSettledResult<Settings>, void, void> {
+  for await (const options of pictures) {
+    let result: PromiseSettledResult<Settings>;
+    try {
+      result = { status: "fulfilled", value: sd.settings(options) };
+    } catch (reason) {
+      result = { status: "rejected", reason };
+    }
+    yield result;
+  }
 }

@@ -5,6 +5,7 @@
  */
 
 import { Image } from "./image.ts";
+import { gathered } from "./gathered.ts";
 import { optionsApart } from "./generate_many.ts";
 import { inStep } from "./lockstep.ts";
 import type { StableDiffusion } from "./stable_diffusion.ts";
@@ -49,21 +50,19 @@ export async function* interpolate(
   { batch, ...options }: InterpolateOptions,
 ): AsyncGenerator<Frame, void, void> {
   const walk = await Walk.open(sd, options, (settings) => sd.generate(settings));
-  let previous: Image | undefined, plans: FramePlan[] = [];
-  for (let index = 0; index < walk.frames; index++) {
-    const plan = await walk.frame(index, previous), [first] = plans;
-    if (first && optionsApart(first.settings, plan.settings).length > 0) {
-      yield* drawFrames(sd, plans);
-      plans = [];
-    }
-    plans.push(plan);
-    const size = walk.feedback ? 1 : batch ?? sd.batchSize(plan.settings);
-    if (plans.length < size && index < walk.frames - 1) continue;
-    for await (const frame of drawFrames(sd, plans)) {
+  let previous: Image | undefined;
+  const plans = async function* () {
+    for (let index = 0; index < walk.frames; index++) yield await walk.frame(index, previous);
+  };
+  const groups = gathered(plans(), {
+    size: ({ settings }) => walk.feedback ? 1 : batch ?? sd.batchSize(settings),
+    joins: ([first], { settings }) => optionsApart(first!.settings, settings).length === 0,
+  });
+  for await (const group of groups) {
+    for await (const frame of drawFrames(sd, group)) {
       if (walk.feedback) previous = frame;
       yield frame;
     }
-    plans = [];
   }
 }
 

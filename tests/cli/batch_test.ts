@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { main } from "../../cli.ts";
-import { gathered } from "../../cli/batches.ts";
+import { gathered } from "../../pipeline/gathered.ts";
 import { Image } from "../../mod.ts";
 import { inFolder, MODEL, names, run, SMALL } from "./process.ts";
 

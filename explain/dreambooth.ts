@@ -4,7 +4,7 @@
  * @module
  */
 
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { StableDiffusion } from "../pipeline/stable_diffusion.ts";
 import { trainDreambooth } from "../training/dreambooth.ts";
 import { openComponent } from "../weights/open_weights.ts";
@@ -29,7 +29,7 @@ async function run(laboratory: Laboratory): Promise<Report> {
     await writePictures(join(folder, "pictures"), pictures);
     const losses: number[] = [];
     const training = trainDreambooth({
-      model: dirname(dirname(parts.unet.config.path)),
+      model: parts.path,
       variant: isEmbedded ? "fp16" : undefined,
       images: join(folder, "pictures"),
       output,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import {
   type ClipTextConfig,
   clipTextConfig,
@@ -16,7 +16,7 @@ import { openComponent, openWeights } from "../weights/open_weights.ts";
 import type { TensorSource } from "../weights/stored_tensor.ts";
 import { isFile } from "./existing.ts";
 import { EMBEDDED } from "./open_model.ts";
-import type { ModelParts, Network, TextEncoderParts } from "./model_parts.ts";
+import { folderOf, type ModelParts, type Network, type TextEncoderParts } from "./model_parts.ts";
 import { readJsonObject } from "./pipeline_index.ts";
 import { ClipTokenizer } from "./tokenizer.ts";
 
@@ -65,7 +65,7 @@ async function ofFolder(folder: string): Promise<ClipPair> {
 }
 
 async function besideModel(parts: ModelParts): Promise<ClipPair> {
-  const folder = dirname(dirname(parts.unet.config.path));
+  const folder = folderOf(parts);
   const path = join(folder, "image_encoder", "config.json");
   if (!await isFile(path)) {
     throw new ModelFormatError(

@@ -4,10 +4,10 @@
  * @module
  */
 
-import { basename, dirname, join } from "node:path";
+import { basename, join } from "node:path";
 import { exists } from "./existing.ts";
 import { writeWhole } from "./image_save.ts";
-import type { ModelParts } from "./model_parts.ts";
+import { folderOf, type ModelParts } from "./model_parts.ts";
 import { readJsonObject } from "./pipeline_index.ts";
 
 /** Exported parts, by where the model keeps their configuration. */
@@ -28,7 +28,7 @@ export async function completeFolder(
   folder: string,
   { width, height }: { readonly width: number; readonly height: number },
 ): Promise<boolean> {
-  const from = dirname(dirname(parts.unet.config.path));
+  const from = folderOf(parts);
   const path = join(from, "model_index.json");
   if (!await exists(path)) return false;
   const { vae: _, ...index } = await readJsonObject(path);

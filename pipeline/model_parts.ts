@@ -5,7 +5,7 @@
  * @module
  */
 
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { AutoencoderConfig } from "../models/autoencoder_graphs.ts";
 import { type ClipTextConfig, clipTextConfig } from "../models/clip_config.ts";
 import { type UNetConfig, unetConfig } from "../models/unet_config.ts";
@@ -87,4 +87,9 @@ export async function openFolder(
     readJsonObject(join(path, "scheduler", "scheduler_config.json")),
   ]);
   return { path, index, textEncoders, unet, vae, schedulerConfig };
+}
+
+/** The folder that a model's parts lie in: that whose `unet/config.json` was read. */
+export function folderOf({ unet }: Pick<ModelParts, "unet">): string {
+  return dirname(dirname(unet.config.path));
 }

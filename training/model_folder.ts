@@ -1,6 +1,6 @@
 /** A trained model as a diffusers folder: the original's files, and the weights that changed. */
-import { basename, dirname, extname, join } from "node:path";
-import type { ModelParts } from "../pipeline/model_parts.ts";
+import { basename, extname, join } from "node:path";
+import { folderOf, type ModelParts } from "../pipeline/model_parts.ts";
 import type { LoraNetwork } from "../weights/lora_names.ts";
 import { writeSafetensors } from "../weights/safetensors_write.ts";
 import { type StoredTensor, tensorInMemory, type TensorSource } from "../weights/stored_tensor.ts";
@@ -34,11 +34,6 @@ export function checkOutput(parts: ModelParts, output: string): void {
     "output",
     `Cannot write the model to ${output}: it is there already. Choose another name.`,
   );
-}
-
-/** The folder whose `unet/config.json` was read. */
-function folderOf({ unet }: ModelParts): string {
-  return dirname(dirname(unet.config.path));
 }
 
 function exists(path: string): boolean {

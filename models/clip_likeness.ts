@@ -1,7 +1,7 @@
 /** How much a picture is like a text or another picture, as CLIP sees it; differentiable. */
 import { add, div, mul, sub } from "../graph/ops/arithmetic.ts";
-import { sqrt } from "../graph/ops/elementwise.ts";
 import { matMul } from "../graph/ops/linalg.ts";
+import { unitLength } from "../graph/ops/normalization.ts";
 import { reduceMean, reduceSum } from "../graph/ops/reduce.ts";
 import { fixed } from "../graph/shape.ts";
 import { constant, type Value } from "../graph/value.ts";
@@ -20,10 +20,16 @@ export function clipPixelValues(image: Value, side: number): Value {
   const square = Math.min(height!, width!);
   const rows = resampling(height!, square, side), columns = resampling(width!, square, side);
   const tall = matMul(constant(rows, [side, height!]), image);
-  const sized = matMul(tall, constant(transposed(columns, width!), [width!, side]));
+  return normalizedForClip(
+    matMul(tall, constant(transposed(columns, width!), [width!, side])),
+  );
+}
+
+/** Pixels [B, 3, height, width] in -1..1 as CLIP was trained on them: of mean 0 and deviation 1. */
+export function normalizedForClip(pixels: Value): Value {
   const channels = (values: readonly number[]) =>
     constant(Float32Array.from(values), [1, values.length, 1, 1]);
-  const shifted = sub(sized, channels(CLIP_MEAN.map((mean) => 2 * mean - 1)));
+  const shifted = sub(pixels, channels(CLIP_MEAN.map((mean) => 2 * mean - 1)));
   return div(shifted, channels(CLIP_DEVIATION.map((deviation) => 2 * deviation)));
 }
 
@@ -64,10 +70,4 @@ export function meanCosine(a: Value, b: Value): Value {
 export function likeness(features: readonly Value[], wanted: readonly Value[]): Value {
   const each = features.map((layer, i) => meanCosine(layer, wanted[i]!));
   return div(each.reduce((sum, one) => add(sum, one)), each.length);
-}
-
-/** Vectors along the last axis divided by their lengths; those of length zero stay near zero. */
-function unitLength(x: Value): Value {
-  const squares = reduceSum(mul(x, x), { axes: [x.shape.length - 1], keepDims: true });
-  return div(x, sqrt(add(squares, 1e-12)));
 }

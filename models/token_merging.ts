@@ -2,13 +2,13 @@
  * Token merging (Bolya and Hoffman 2023, arXiv:2303.17604): attention over fewer places, where those
  * most alike are one.
  */
-import { add, div, mul } from "../graph/ops/arithmetic.ts";
-import { sqrt } from "../graph/ops/elementwise.ts";
+import { add, div } from "../graph/ops/arithmetic.ts";
 import { gather, scatterElements, scatterND } from "../graph/ops/indexing.ts";
 import { concat } from "../graph/ops/join.ts";
 import { matMul } from "../graph/ops/linalg.ts";
 import { expand, reshape, transpose, unsqueeze } from "../graph/ops/movement.ts";
-import { argMax, argTopK, reduceMax, reduceSum, zeros } from "../graph/ops/reduce.ts";
+import { unitLength } from "../graph/ops/normalization.ts";
+import { argMax, argTopK, reduceMax, zeros } from "../graph/ops/reduce.ts";
 import { scope } from "../graph/scope.ts";
 import { fixed } from "../graph/shape.ts";
 import { constant, type Value } from "../graph/value.ts";
@@ -43,7 +43,10 @@ export function tokenMerger(
     const left = others.length - Math.min(Math.floor(places * ratio), others.length);
     const tokens = left + kept.length;
 
-    const alike = matMul(take(unit(x), others), transpose(take(unit(x), kept), [0, 2, 1]));
+    const alike = matMul(
+      take(unitLength(x), others),
+      transpose(take(unitLength(x), kept), [0, 2, 1]),
+    );
     // The least alike stay by themselves, as the first tokens.
     const alone = argTopK(reduceMax(alike, { axes: [2] }), left, { axis: 1, largest: false });
     const numbers = expand(int64(counting(left)), [batch, left]);
@@ -67,12 +70,6 @@ export function tokenMerger(
       unmerge: (y) => reshape(gather(reshape(y, [-1, channels]), flat), [batch, places, channels]),
     };
   });
-}
-
-/** Each vector at length 1. */
-function unit(x: Value): Value {
-  const squares = reduceSum(mul(x, x), { axes: [2], keepDims: true });
-  return div(x, sqrt(add(squares, 1e-12)));
 }
 
 /** Entries along the second axis. */

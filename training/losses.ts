@@ -1,9 +1,10 @@
 /** Losses as graph functions: each returns a scalar to make small. */
-import { add, div, mul, sub } from "../graph/ops/arithmetic.ts";
-import { abs, exp, neg, sqrt } from "../graph/ops/elementwise.ts";
+import { add, mul, sub } from "../graph/ops/arithmetic.ts";
+import { abs, exp, neg } from "../graph/ops/elementwise.ts";
 import { gatherElements } from "../graph/ops/indexing.ts";
 import { matMul } from "../graph/ops/linalg.ts";
 import { transpose, unsqueeze } from "../graph/ops/movement.ts";
+import { unitLength } from "../graph/ops/normalization.ts";
 import { logSoftmax, reduceMean, reduceSum } from "../graph/ops/reduce.ts";
 import { fixed, sameShape, ShapeError } from "../graph/shape.ts";
 import { constant, type Value } from "../graph/value.ts";
@@ -29,12 +30,13 @@ export function crossEntropy(logits: Value, labels: Value): Value {
 /**
  * CLIP's symmetric contrastive loss (Radford et al. 2021, arXiv:2103.00020, figure 3): row i of
  * `a` [B, D] belongs to row i of `b` [B, D] and to no other. `logScale` is a scalar, the logarithm
- * of what multiplies the cosines.
+ * of what multiplies the cosines; `mask` [B, B] is added to the logits: far below zero where a pair
+ * that is not a row's own is no wrong one either.
  */
-export function contrastiveLoss(a: Value, b: Value, logScale: Value): Value {
+export function contrastiveLoss(a: Value, b: Value, logScale: Value, mask?: Value): Value {
   requireSameShape("contrastiveLoss", a, b);
   const cosines = matMul(unitLength(a, 1), transpose(unitLength(b, 1), [1, 0]));
-  const logits = mul(cosines, exp(logScale));
+  const scaled = mul(cosines, exp(logScale)), logits = mask ? add(scaled, mask) : scaled;
   const size = fixed("contrastiveLoss", a.shape, 0);
   const own = constant(
     Float32Array.from({ length: size * size }, (_, i) => Number(i % (size + 1) === 0)),
@@ -80,12 +82,6 @@ export function squaredErrorByExample(prediction: Value, target: Value): Value {
   requireSameShape("squaredErrorByExample", prediction, target);
   const axes = Array.from({ length: prediction.shape.length - 1 }, (_, i) => i + 1);
   return reduceMean(square(sub(prediction, target)), { axes });
-}
-
-/** Vectors along `axis` divided by their lengths; those of length zero stay near zero. */
-function unitLength(x: Value, axis: number): Value {
-  const squares = reduceSum(square(x), { axes: [axis], keepDims: true });
-  return div(x, sqrt(add(squares, 1e-12)));
 }
 
 /** Squares without `pow`, whose derivative takes a logarithm. */

@@ -1,4 +1,4 @@
-/** Layer, instance and group normalization. */
+/** Layer, instance and group normalization, and vectors of unit length. */
 import { throughExpansion } from "../grad.ts";
 import { lower } from "../lowering.ts";
 import { apply, type OpDef, opTable, sameDtype } from "../op.ts";
@@ -191,3 +191,12 @@ export const normalizationOps: readonly OpDef[] = opTable(
   instanceNormalizationOp,
   groupNormalizationOp,
 );
+
+/** Vectors along `axis` divided by their lengths; those of length zero stay near zero. */
+export function unitLength(x: Value, axis = -1): Value {
+  const squares = reduceSum(mul(x, x), {
+    axes: [axisOf("unitLength", x.shape, axis)],
+    keepDims: true,
+  });
+  return div(x, sqrt(add(squares, 1e-12)));
+}

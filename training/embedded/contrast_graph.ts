@@ -1,9 +1,8 @@
 /** What the CLIP pair is trained by: text and picture in one graph with its losses. */
 import { add, mul } from "../../graph/ops/arithmetic.ts";
-import { exp, neg, sqrt } from "../../graph/ops/elementwise.ts";
+import { neg } from "../../graph/ops/elementwise.ts";
 import { slice } from "../../graph/ops/join.ts";
-import { fusedMatMul, linear, matMul } from "../../graph/ops/linalg.ts";
-import { div } from "../../graph/ops/arithmetic.ts";
+import { linear, matMul } from "../../graph/ops/linalg.ts";
 import { squeeze } from "../../graph/ops/movement.ts";
 import { logSoftmax, reduceSum } from "../../graph/ops/reduce.ts";
 import { scope } from "../../graph/scope.ts";
@@ -13,7 +12,7 @@ import { clipTextModel } from "../../models/clip_text.ts";
 import { clipVisionModel } from "../../models/clip_vision.ts";
 import { TorchCpuGenerator } from "../../schedulers/random/torch_cpu.ts";
 import type { TensorSource } from "../../weights/stored_tensor.ts";
-import { crossEntropy, square } from "../losses.ts";
+import { contrastiveLoss, crossEntropy } from "../losses.ts";
 import { ANSWER_COUNT, ANSWERS, KEYS } from "./contrast_batches.ts";
 import type { Saying } from "./captions.ts";
 
@@ -65,27 +64,13 @@ export function contrastGraph(
   ] as const;
   const embeds = seen.outputs.image_embeds!;
   const read = crossEntropy(linear(embeds, ...head), input("digits", "int64", [batch]));
-  const pairs = maskedContrast(embeds, words.outputs.pooled!, logScale);
+  const alsoTrue = input("also_true", "float32", [batch, batch]);
+  const pairs = contrastiveLoss(embeds, words.outputs.pooled!, logScale, alsoTrue);
   const spelled = textLocked ? [] : [spelling(words.outputs.hidden_states!)];
   return {
     loss: [pairs, read, ...spelled].reduce((a, b) => add(a, b)),
     parameters: [...words.parameters, ...seen.parameters, logScale, ...head],
   };
-}
-
-/** Symmetric cross-entropy of cosines, those of `also_true` pushed out of sight. */
-function maskedContrast(pictures: Value, texts: Value, logScale: Value): Value {
-  const batch = pictures.shape[0] as number;
-  const unit = (x: Value) =>
-    div(x, sqrt(add(reduceSum(square(x), { axes: [1], keepDims: true }), 1e-12)));
-  const cosines = fusedMatMul(unit(pictures), unit(texts), { transB: true });
-  const logits = add(mul(cosines, exp(logScale)), input("also_true", "float32", [batch, batch]));
-  const own = constant(
-    Float32Array.from({ length: batch * batch }, (_, i) => Number(i % (batch + 1) === 0)),
-    [batch, batch],
-  );
-  const matched = add(logSoftmax(logits, 0), logSoftmax(logits, 1));
-  return mul(reduceSum(mul(matched, own)), -1 / (2 * batch));
 }
 
 /** The smaller, the further apart states must be that say different things. */

@@ -108,7 +108,7 @@ export async function bench(args: readonly string[]): Promise<number> {
 }
 
 /** Each provider with each precision at each size. @throws {UsageError} */
-function casesOf({ json: _, provider, precision, size, ...flags }: BenchFlags): BenchmarkCase[] {
+function casesOf({ provider, precision, size, ...flags }: BenchFlags): BenchmarkCase[] {
   const guidanceScale = flags["guidance-scale"];
   const sizes = size?.map(sizeOf) ?? [{ name: "" }];
   return (provider ?? ["cpu"]).flatMap((provider) =>

@@ -212,10 +212,13 @@ export function generateOptions(flags: GenerateFlags): Omit<GenerateOptions, "pr
   };
 }
 
-/** What is opened before the first picture; `hear` is told how that goes. */
+/**
+ * What is opened before the first picture; `hear` is told how that goes. Without it people are, on
+ * standard error: only a command that reports events has them on standard output.
+ */
 export function openOptionsOf(
   flags: GenerateFlags,
-  hear: Pick<Reporter, "warning" | "progress"> = reporterOf(flags),
+  hear: Pick<Reporter, "warning" | "progress"> = reporterOf({ quiet: flags.quiet }),
 ): OpenOptions {
   const bytes = (name: string) => (done: number, total: number) =>
     hear.progress({ name, done, total, unit: "bytes" });

@@ -21,6 +21,7 @@ import { helpText, type Page } from "./page.ts";
 import { draftOf, previewerOf, previewNetworks } from "./preview.ts";
 import { reportedRun, type Tally } from "./reported_run.ts";
 import { reporterOf } from "./reporter.ts";
+import { OPENING_FLAGS } from "./run_flags.ts";
 import { print } from "./standard_output.ts";
 
 /** Help of `latent interpolate`. */
@@ -75,8 +76,7 @@ export async function interpolate(args: readonly string[]): Promise<number> {
 
 /** What is opened, as a part of every frame's recipe: other files make other pictures. */
 function sourceOf(flags: InterpolateFlags): Record<string, unknown> {
-  const { model, config, variant, vae, refiner, lora, embedding, controlnet } = flags;
-  return { model, config, variant, vae, refiner, lora, embedding, controlnet };
+  return Object.fromEntries(OPENING_FLAGS.map((name) => [name, flags[name]]));
 }
 
 /** A frame, planned; and where it is there from an earlier run. */

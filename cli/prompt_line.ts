@@ -6,46 +6,11 @@
 
 import { parseFlags, UsageError } from "./flags.ts";
 import { GENERATE_FLAGS, type GenerateFlags } from "./generate_flags.ts";
-
-/** Flags that the whole run has in common: what is opened, and what is told. */
-const RUN_FLAGS = [
-  ...[
-    "model",
-    "config",
-    "variant",
-    "vae",
-    "refiner",
-    "provider",
-    "device",
-    "provider-option",
-    "precision",
-    "convolution",
-    "offline",
-    "hash-weights",
-    "low-memory",
-  ] as const,
-  ...[
-    "lora",
-    "lora-dir",
-    "lora-mode",
-    "embedding",
-    "controlnet",
-    "ip-adapter",
-    "image-encoder",
-    "t2i-adapter",
-    "clip",
-    "clip-vae",
-  ] as const,
-  ...["json", "quiet", "verbose", "help"] as const,
-];
-
-type RunFlag = typeof RUN_FLAGS[number];
+import { isRunFlag, type RunFlag } from "./run_flags.ts";
 
 /** Flags that each picture of a run may have for itself. */
 export const LINE_FLAGS = Object.fromEntries(
-  Object.entries(GENERATE_FLAGS).filter(([name]) =>
-    !(RUN_FLAGS as readonly string[]).includes(name)
-  ),
+  Object.entries(GENERATE_FLAGS).filter(([name]) => !isRunFlag(name)),
 ) as Omit<typeof GENERATE_FLAGS, RunFlag>;
 
 /** The flags that a line gives; `undefined` where it asks for the default. */
@@ -81,7 +46,7 @@ export function lineFlags(options: Iterable<readonly [name: string, value: unkno
 function keyOf(name: string): string {
   const kebab = name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
     .replaceAll("_", "-");
-  if ((RUN_FLAGS as readonly string[]).includes(kebab)) {
+  if (isRunFlag(kebab)) {
     throw new UsageError(`${name} is for the whole run: give --${kebab} on the command line.`);
   }
   const entry = Object.entries(LINE_FLAGS).find(([, flag]) =>

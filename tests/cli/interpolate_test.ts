@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { Image } from "../../mod.ts";
-import { inFolder, names, run, shell, SMALL } from "./process.ts";
+import { Image, RECIPE_KEYWORD } from "../../mod.ts";
+import { inFolder, MODEL, names, run, shell, SMALL } from "./process.ts";
 
 const WALK = ["--from", "a red hill", "--to", "a blue sea", "--seed", "1", "--to-seed", "2"];
 const walk = (...args: string[]) => run("interpolate", ...SMALL, ...WALK, ...args);
@@ -38,6 +38,20 @@ Deno.test("latent interpolate keeps whole frames of the same flags, and draws th
     for (const i of [0, 1, 2]) {
       assert.notDeepEqual(await drawn(path(i)), (await Image.load(before[i]!)).data);
     }
+  }));
+
+Deno.test("latent interpolate keeps no frame that other flags of the model would draw otherwise", () =>
+  inFolder(async (folder) => {
+    const path = join(folder, "frame_0000.png");
+    await walk("--frames", "2", "-o", folder);
+    const before = await Image.load(path);
+    // What is not given leaves no trace: frames from before a flag was there are kept.
+    const { source } = JSON.parse(before.text[RECIPE_KEYWORD]!);
+    assert.deepEqual(source, { model: MODEL });
+    await walk("--frames", "2", "-o", folder, "--precision", "int8");
+    assert.notDeepEqual(await drawn(path), before.data);
+    await walk("--frames", "2", "-o", folder);
+    assert.deepEqual(await drawn(path), before.data);
   }));
 
 Deno.test("latent interpolate with feedback goes on where it was stopped, to the same pictures", () =>

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { GENERATE_FLAGS, type GenerateFlags, openOptionsOf } from "../../cli/generate_flags.ts";
 import { UsageError } from "../../cli/flags.ts";
 import { LINE_FLAGS, lineFlags, readPromptLine } from "../../cli/prompt_line.ts";
+import { PROVIDER_FLAGS } from "../../cli/provider_flags.ts";
+import { OPENING_FLAGS } from "../../cli/run_flags.ts";
 
 const refuses = (line: string, text: RegExp) =>
   assert.throws(() => readPromptLine(line), (e) => e instanceof UsageError && text.test(e.message));
@@ -44,7 +46,7 @@ Deno.test("readPromptLine() refuses what is no option of a picture, or no value 
   assert.throws(() => lineFlags([["", "x"]]), UsageError);
 });
 
-Deno.test("LINE_FLAGS has no flag that is looked at when the model is opened", () => {
+Deno.test("LINE_FLAGS has no flag that is looked at when the model is opened, OPENING_FLAGS has all of them", () => {
   const asked = new Set<string>();
   const flags = new Proxy({}, {
     get: (_, name) => void asked.add(String(name)),
@@ -54,4 +56,8 @@ Deno.test("LINE_FLAGS has no flag that is looked at when the model is opened", (
   assert.ok(asked.has("provider"));
   const wrong = [...asked].filter((name) => name in GENERATE_FLAGS && name in LINE_FLAGS);
   assert.deepEqual(wrong, []);
+  // Where and with what it is opened gives no other picture.
+  const same = [...Object.keys(PROVIDER_FLAGS), "offline", "hash-weights", "quiet"];
+  const decisive = ["model", ...asked].filter((name) => !same.includes(name));
+  assert.deepEqual(decisive.sort(), [...OPENING_FLAGS].sort());
 });

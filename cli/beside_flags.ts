@@ -17,7 +17,7 @@ import {
   readFace,
   tile,
 } from "../mod.ts";
-import { type FlagTable, type FlagValues, UsageError } from "./flags.ts";
+import { type FlagTable, type FlagValues, readNumber, UsageError } from "./flags.ts";
 
 /** Flags that name networks: they are for the whole run. */
 export const BESIDE_NETWORK_FLAGS = {
@@ -123,6 +123,7 @@ const shownOf = async (path: string): Promise<ImagePrompt> =>
 
 const pictureOf = async (path: string) => ({ image: await Image.load(path) });
 
+type PictureFlag = keyof typeof BESIDE_PICTURE_FLAGS;
 type ListFlag = Exclude<keyof Flags, "control-guess" | "image-encoder" | "clip" | "clip-vae">;
 
 /** One picture with its numbers for each network of a kind. */
@@ -132,7 +133,7 @@ async function listOf<K extends string, T, P>(
   { network, image, numbers, make, load }: {
     readonly network: ListFlag;
     readonly image: ListFlag;
-    readonly numbers: Readonly<Record<string, ListFlag>>;
+    readonly numbers: Readonly<Record<string, ListFlag & PictureFlag>>;
     readonly make: (picture: P, index: number) => T;
     readonly load: (path: string) => Promise<P>;
   },
@@ -157,10 +158,8 @@ async function listOf<K extends string, T, P>(
   return { [option]: list } as { [P in K]?: T[] };
 }
 
-function numberOf(flag: string, text: string): number {
-  const value = Number(text);
-  if (text.trim() !== "" && Number.isFinite(value)) return value;
-  throw new UsageError(`--${flag} takes a number; got "${text}".`);
+function numberOf(flag: PictureFlag, text: string): number {
+  return readNumber(BESIDE_PICTURE_FLAGS[flag], `--${flag}`, text);
 }
 
 /** The picture as its ControlNet wants it. */

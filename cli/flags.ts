@@ -141,7 +141,8 @@ function readValue(flag: Flag, name: string, text: string | undefined): unknown 
   return text;
 }
 
-function readInteger(flag: Flag, name: string, text: string): bigint {
+/** The whole number that `text` gives the flag, which was called `name`. @throws {UsageError} */
+export function readInteger(flag: Flag, name: string, text: string): bigint {
   if (!/^[+-]?\d{1,20}$/.test(text)) {
     throw new UsageError(`${name} takes a whole number; got ${quote(text)}.`);
   }
@@ -153,7 +154,8 @@ function readInteger(flag: Flag, name: string, text: string): bigint {
   return value;
 }
 
-function readNumber(flag: Flag, name: string, text: string): number {
+/** As {@linkcode readInteger}, for any finite number. @throws {UsageError} */
+export function readNumber(flag: Flag, name: string, text: string): number {
   const value = text.trim() === "" ? NaN : Number(text);
   if (!Number.isFinite(value)) throw new UsageError(`${name} takes a number; got ${quote(text)}.`);
   checkRange(flag, name, value, text);

@@ -6,7 +6,7 @@
 
 import { BATCH_FLAGS } from "./batches.ts";
 import { EASINGS, type InterpolateOptions, MIXINGS } from "../mod.ts";
-import { type FlagTable, type FlagValues, UsageError } from "./flags.ts";
+import { type FlagTable, type FlagValues, readInteger, UsageError } from "./flags.ts";
 import {
   GENERATE_FLAGS,
   type GenerateFlags,
@@ -128,12 +128,9 @@ function promptsOf(flags: InterpolateFlags, positionals: readonly string[]): str
 }
 
 function seedsOf(flags: InterpolateFlags): Pick<InterpolateOptions, "seeds"> {
-  const seeds = (flags.seed ?? []).map((text) => {
-    if (!/^[+-]?\d{1,20}$/.test(text)) {
-      throw new UsageError(`--seed takes a whole number; got ${JSON.stringify(text)}.`);
-    }
-    return BigInt(text);
-  });
+  const seeds = (flags.seed ?? []).map((text) =>
+    readInteger(INTERPOLATE_FLAGS.seed, "--seed", text)
+  );
   const last = flags["to-seed"];
   if (last !== undefined && seeds.length === 0) {
     throw new UsageError("--to-seed needs --seed, where it begins.");

@@ -100,6 +100,11 @@ const MISUSE: readonly (readonly [what: string, args: string[], line: RegExp])[]
   ["words without a flag", ["a", "b"], /Prompts go behind --from, --prompt and --to; got "a"/],
   ["no frames", ["--from", "a", "--frames", "0"], /--frames takes 1 to/],
   ["a seed that is none", ["--from", "a", "--seed", "x"], /--seed takes a whole number; got "x"/],
+  [
+    "a seed of 65 bits",
+    ["--from", "a", "--seed", "18446744073709551616"],
+    /--seed takes a whole number of 64 bits; got 18446744073709551616/,
+  ],
   ["an end without a start", ["--from", "a", "--to-seed", "2"], /--to-seed needs --seed/],
   ["a file of no kind", ["--from", "a", "-o", "x.mp4"], /animations are \.gif, .*got "\.mp4"/],
   ["an unknown easing", ["--from", "a", "--easing", "up"], /--easing takes linear, smooth/],

@@ -10,7 +10,7 @@ import { trainDreambooth } from "../training/dreambooth.ts";
 import { openComponent } from "../weights/open_weights.ts";
 import { toFloat32 } from "../weights/read.ts";
 import type { TensorSource } from "../weights/stored_tensor.ts";
-import { draw, rmsDistance } from "./measure.ts";
+import { draw, lossesOf, rmsDistance } from "./measure.ts";
 import { atLeast, atMost, type Report } from "./report.ts";
 import { type Ink, inkLikeness, inkPictures, writePictures } from "./ink_pictures.ts";
 import type { Laboratory, Topic } from "./topic.ts";
@@ -22,15 +22,13 @@ const PROMPT = `a bold ${WORD} seven on a black background`;
 const KEPT = "a bold red three on a white background";
 
 async function run(laboratory: Laboratory): Promise<Report> {
-  const { parts, builder, isEmbedded, progress, signal } = laboratory;
+  const { parts, builder, progress, signal } = laboratory;
   const pictures = await inkPictures(laboratory, WORD, INK);
   const folder = await Deno.makeTempDir({ prefix: "latent-" }), output = join(folder, "model");
   try {
     await writePictures(join(folder, "pictures"), pictures);
-    const losses: number[] = [];
     const training = trainDreambooth({
       model: parts.path,
-      variant: isEmbedded ? "fp16" : undefined,
       images: join(folder, "pictures"),
       output,
       steps: STEPS,
@@ -41,10 +39,7 @@ async function run(laboratory: Laboratory): Promise<Report> {
       seed: 1,
       signal,
     });
-    for await (const event of training) {
-      if (event.kind === "update") losses.push(event.loss);
-      progress(event.kind === "update" ? `update ${event.step} of ${STEPS}` : event.kind);
-    }
+    const losses = await lossesOf(training, laboratory);
     await using sd = await StableDiffusion.open(output, { providers: builder.options.providers });
     const options = { seed: 7, guidanceScale: 5, steps: 12 }, trained = { ...laboratory, sd };
     const [before, keptBefore] = [PROMPT, KEPT].map((prompt) => ({ ...options, prompt }));

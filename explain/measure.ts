@@ -1,11 +1,12 @@
 /**
- * Measures that several experiments take.
+ * What several experiments do and measure.
  *
  * @module
  */
 
 import type { Image } from "../pipeline/image.ts";
 import type { GenerateOptions } from "../pipeline/options.ts";
+import type { TrainingEvent } from "../training/training_run.ts";
 import type { Laboratory } from "./topic.ts";
 
 /** Root mean square of the differences of two equally long lists of numbers. */
@@ -57,4 +58,17 @@ export async function draw(
 ): Promise<Image> {
   const base = { prompt, seed, steps: 15, scheduler: "DPM++ 2M", ...(signal && { signal }) };
   return await sd.generate({ ...base, ...options });
+}
+
+/** Trains to the end, saying how far it has come. @returns the loss of each update. */
+export async function lossesOf(
+  training: AsyncIterable<TrainingEvent>,
+  { progress }: Laboratory,
+): Promise<number[]> {
+  const losses: number[] = [];
+  for await (const event of training) {
+    if (event.kind === "update") losses.push(event.loss);
+    progress(event.kind === "update" ? `update ${event.step} of ${event.steps}` : event.kind);
+  }
+  return losses;
 }

@@ -9,7 +9,7 @@ import { StableDiffusion } from "../pipeline/stable_diffusion.ts";
 import { trainTextualInversion } from "../training/textual_inversion.ts";
 import { openWeights } from "../weights/open_weights.ts";
 import { toFloat32 } from "../weights/read.ts";
-import { cosine, draw } from "./measure.ts";
+import { cosine, draw, lossesOf } from "./measure.ts";
 import { atLeast, atMost, type LabelledPicture, type Report } from "./report.ts";
 import { type Ink, inkLikeness, inkPictures, writePictures } from "./ink_pictures.ts";
 import type { Laboratory, Topic } from "./topic.ts";
@@ -20,37 +20,29 @@ const TOKEN = "<teal>", INIT = "white", STEPS = 40;
 const PROMPT = (word: string) => `a bold ${word} seven on a black background`;
 
 async function run(laboratory: Laboratory): Promise<Report> {
-  const { parts, builder, isEmbedded, progress, signal } = laboratory;
+  const { parts, builder, signal } = laboratory;
   const pictures = await inkPictures(laboratory, TOKEN, INK);
   const folder = await Deno.makeTempDir({ prefix: "latent-" }),
     output = join(folder, "teal.safetensors");
   try {
     await writePictures(join(folder, "pictures"), pictures);
-    const losses: number[] = [];
-    const variant = isEmbedded ? "fp16" : undefined;
-    for await (
-      const event of trainTextualInversion({
-        model: parts.path,
-        variant,
-        images: join(folder, "pictures"),
-        output,
-        token: TOKEN,
-        initWord: INIT,
-        steps: STEPS,
-        batch: 4,
-        rate: 0.02,
-        optimizer: "adam",
-        saveEvery: STEPS,
-        seed: 1,
-        signal,
-      })
-    ) {
-      if (event.kind === "update") losses.push(event.loss);
-      progress(event.kind === "update" ? `update ${event.step} of ${STEPS}` : event.kind);
-    }
+    const training = trainTextualInversion({
+      model: parts.path,
+      images: join(folder, "pictures"),
+      output,
+      token: TOKEN,
+      initWord: INIT,
+      steps: STEPS,
+      batch: 4,
+      rate: 0.02,
+      optimizer: "adam",
+      saveEvery: STEPS,
+      seed: 1,
+      signal,
+    });
+    const losses = await lossesOf(training, laboratory);
     const learned = await toFloat32((await openWeights(output)).get(TOKEN)!);
     await using sd = await StableDiffusion.open(parts.path, {
-      variant,
       embeddings: [output],
       providers: builder.options.providers,
     });

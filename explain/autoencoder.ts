@@ -4,9 +4,9 @@
  * @module
  */
 
-import { Autoencoder, type Latents } from "../pipeline/autoencoder.ts";
+import { Autoencoder } from "../pipeline/autoencoder.ts";
 import type { Image } from "../pipeline/image.ts";
-import { draw, psnr } from "./measure.ts";
+import { draw, latentsOf, psnr } from "./measure.ts";
 import { atLeast, atMost, type LabelledPicture, type Report } from "./report.ts";
 import type { Laboratory, Topic } from "./topic.ts";
 
@@ -19,16 +19,10 @@ async function run(laboratory: Laboratory): Promise<Report> {
   progress("two pictures");
   const first = await draw(laboratory), second = await draw(laboratory, { prompt: others });
   using autoencoder = new Autoencoder(parts, builder);
-  const { factor, latentChannels: channels } = parts.vae.config;
-  const size = { channels, height: first.height / factor, width: first.width / factor };
-  const count = channels * size.height * size.width;
-  const encode = async (image: Image): Promise<Latents> => ({
-    ...size,
-    data: await autoencoder.encode(image.toTensor(), size, () => undefined),
-  });
-  const decode = (data: Float32Array) => autoencoder.decode({ ...size, data });
   progress("encoding");
-  const [a, b] = [await encode(first), await encode(second)];
+  const a = await latentsOf(autoencoder, first), b = await latentsOf(autoencoder, second);
+  const decode = (data: Float32Array) => autoencoder.decode({ ...a, data });
+  const { channels, data: { length: count } } = a;
   const back = await decode(a.data);
   const rounded: { bits: number; image: Image; quality: number }[] = [];
   for (const bits of BITS) {
@@ -38,7 +32,7 @@ async function run(laboratory: Laboratory): Promise<Report> {
   }
   const alone: LabelledPicture[] = [];
   for (let c = 0; c < channels; c++) {
-    const area = size.height * size.width;
+    const area = a.height * a.width;
     const only = a.data.map((v, i) => Math.floor(i / area) === c ? v : 0);
     alone.push({ label: `channel ${c} alone`, image: await decode(only) });
   }

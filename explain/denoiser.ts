@@ -19,12 +19,12 @@ export class Denoiser implements Disposable {
   /** Encodes the prompt and builds the U-Net for latents of this size. */
   static async open(
     { sd, parts, builder }: Laboratory,
-    size: LatentSize,
+    { height, width }: LatentSize,
     prompt: string,
   ): Promise<Denoiser> {
     const { hiddenStates, tokens } = await sd.encode(prompt, { promptSyntax: "plain" });
     const { config, weights } = parts.unet;
-    const model = unet(config, weights, { batch: 1, ...size, sequence: tokens });
+    const model = unet(config, weights, { batch: 1, height, width, sequence: tokens });
     const computation = await Computation.build(builder, { said: model.outputs.noise_prediction! });
     return new Denoiser(computation, Float32Array.from(hiddenStates));
   }

@@ -11,7 +11,7 @@ import { fromAlphaCumprod } from "../schedulers/level.ts";
 import { noiseSettings } from "../training/denoiser_graph.ts";
 import { toDenoised, toEpsilon } from "../schedulers/prediction.ts";
 import { Denoiser } from "./denoiser.ts";
-import { draw, moments, psnr, rmsDistance } from "./measure.ts";
+import { draw, latentsOf, moments, psnr, rmsDistance } from "./measure.ts";
 import { atLeast, atMost, type LabelledPicture, type Report } from "./report.ts";
 import type { Laboratory, Topic } from "./topic.ts";
 
@@ -25,13 +25,12 @@ async function run(laboratory: Laboratory): Promise<Report> {
     : await Image.load(subject);
   const metadata = readMetadata(given);
   const prompt = metadata?.prompt ?? (subject === undefined ? laboratory.prompt : "");
-  const { factor, latentChannels: channels, sampleSize } = parts.vae.config;
+  const { factor, sampleSize } = parts.vae.config;
   const side = sampleSize - sampleSize % factor;
   const picture = given.withoutAlpha().resize(side, side, "bicubic");
-  const size = { channels, height: side / factor, width: side / factor };
   using autoencoder = new Autoencoder(parts, builder);
-  const clean = await autoencoder.encode(picture.toTensor(), size, () => undefined);
-  using denoiser = await Denoiser.open(laboratory, size, prompt);
+  const clean = await latentsOf(autoencoder, picture);
+  using denoiser = await Denoiser.open(laboratory, clean, prompt);
   progress("back to noise");
   const frames: LabelledPicture[] = [];
   const { table, prediction } = noiseSettings(parts), last = table.alphasCumprod.length - 1;
@@ -47,11 +46,11 @@ async function run(laboratory: Laboratory): Promise<Report> {
       next.noise * (heard.sample * v + heard.output * said[i]!)
     );
   };
-  let x = Float32Array.from(clean);
+  let x = Float32Array.from(clean.data);
   for (let i = 0; i < STEPS; i++) {
     x = Float32Array.from(await step(x, stops[i]!, stops[i + 1]!));
     if (i % 8 === 7) {
-      const image = await sd.decode({ ...size, data: x });
+      const image = await sd.decode({ ...clean, data: x });
       frames.push({ label: `timestep ${stops[i + 1]}`, image });
     }
   }
@@ -60,11 +59,11 @@ async function run(laboratory: Laboratory): Promise<Report> {
   for (let i = STEPS; i > 0; i--) {
     x = Float32Array.from(await step(x, stops[i]!, stops[i - 1]!));
     if (i % 8 === 1) {
-      const image = await sd.decode({ ...size, data: x });
+      const image = await sd.decode({ ...clean, data: x });
       frames.push({ label: `forward again: timestep ${stops[i - 1]}`, image });
     }
   }
-  const again = await sd.decode({ ...size, data: x });
+  const again = await sd.decode({ ...clean, data: x });
   return {
     topic: "image",
     title: "A picture's way back",

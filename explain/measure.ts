@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Autoencoder, Latents } from "../pipeline/autoencoder.ts";
 import type { Image } from "../pipeline/image.ts";
 import type { GenerateOptions } from "../pipeline/options.ts";
 import type { TrainingEvent } from "../training/training_run.ts";
@@ -58,6 +59,13 @@ export async function draw(
 ): Promise<Image> {
   const base = { prompt, seed, steps: 15, scheduler: "DPM++ 2M", ...(signal && { signal }) };
   return await sd.generate({ ...base, ...options });
+}
+
+/** The most likely latents of a picture whose sides are multiples of the autoencoder's factor. */
+export async function latentsOf(autoencoder: Autoencoder, image: Image): Promise<Latents> {
+  const { factor, latentChannels: channels } = autoencoder.parts.vae.config;
+  const size = { channels, height: image.height / factor, width: image.width / factor };
+  return { ...size, data: await autoencoder.encode(image.toTensor(), size, () => undefined) };
 }
 
 /** Trains to the end, saying how far it has come. @returns the loss of each update. */

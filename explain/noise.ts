@@ -10,7 +10,7 @@ import { fromAlphaCumprod, sigma } from "../schedulers/level.ts";
 import { toDenoised, toEpsilon } from "../schedulers/prediction.ts";
 import { noiseSettings } from "../training/denoiser_graph.ts";
 import { Denoiser } from "./denoiser.ts";
-import { draw, moments, rmsDistance } from "./measure.ts";
+import { draw, latentsOf, moments, rmsDistance } from "./measure.ts";
 import { atMost, type LabelledPicture, type Report } from "./report.ts";
 import type { Laboratory, Topic } from "./topic.ts";
 
@@ -32,13 +32,10 @@ async function run(laboratory: Laboratory): Promise<Report> {
   progress("a picture");
   const picture = await draw(laboratory);
   using autoencoder = new Autoencoder(parts, builder);
-  const { factor, latentChannels: channels } = parts.vae.config;
-  const size = { channels, height: picture.height / factor, width: picture.width / factor };
-  const count = channels * size.height * size.width;
-  const clean = await autoencoder.encode(picture.toTensor(), size, () => undefined);
-  const noise = new TorchCpuGenerator(laboratory.seed).normal(count);
+  const latents = await latentsOf(autoencoder, picture), { data: clean } = latents;
+  const noise = new TorchCpuGenerator(laboratory.seed).normal(clean.length);
   const { table, prediction } = noiseSettings(parts), last = table.alphasCumprod.length - 1;
-  using denoiser = await Denoiser.open(laboratory, size, prompt);
+  using denoiser = await Denoiser.open(laboratory, latents, prompt);
 
   const rows: Row[] = [], noisy: LabelledPicture[] = [], believed: LabelledPicture[] = [];
   for (const part of PARTS) {
@@ -60,8 +57,8 @@ async function run(laboratory: Laboratory): Promise<Report> {
     });
     if (!DECODED.has(part)) continue;
     const label = `t ${timestep}, σ ${sigma(level).toFixed(2)}`;
-    noisy.push({ label, image: await sd.decode({ ...size, data: x }) });
-    believed.push({ label, image: await sd.decode({ ...size, data: seen }) });
+    noisy.push({ label, image: await sd.decode({ ...latents, data: x }) });
+    believed.push({ label, image: await sd.decode({ ...latents, data: seen }) });
   }
   const cleanSize = moments(clean).deviation ** 2;
   const at = (share: number) => rows[PARTS.indexOf(share)]!;

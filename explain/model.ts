@@ -10,16 +10,21 @@ import { isCheckpoint, openCheckpoint } from "../models/checkpoint.ts";
 import { clipTextModel } from "../models/clip_text.ts";
 import { unet } from "../models/unet.ts";
 import { decoderGraph, encoderGraph } from "../models/autoencoder_graphs.ts";
+import { exists } from "../pipeline/existing.ts";
 import { requireWeights } from "../pipeline/onnx_folder.ts";
 import type { ModelParts } from "../pipeline/model_parts.ts";
 import { openModel } from "../pipeline/open_model.ts";
 import { ModelFormatError } from "../weights/model_format_error.ts";
+import { PickleError } from "../weights/pickle_reader.ts";
 import { openComponent, openWeights } from "../weights/open_weights.ts";
 import { toFloat32 } from "../weights/read.ts";
 import { elementCount, type TensorSource } from "../weights/stored_tensor.ts";
 import { besideModel, complete, type Findings, onnxFile } from "./model_kinds.ts";
 import type { Report } from "./report.ts";
 import type { Laboratory, Topic } from "./topic.ts";
+
+/** What is claimed of a pickle, whether or not it is so. */
+const HARMLESS = "The pickle names nothing that could run code";
 
 async function run({ subject, progress, parts, isEmbedded }: Laboratory): Promise<Report> {
   progress("reading headers");
@@ -103,7 +108,7 @@ async function examine(path: string): Promise<Findings> {
   try {
     source = await openWeights(path);
   } catch (error) {
-    if (!(error instanceof ModelFormatError) || !/ safely: /.test(error.message)) throw error;
+    if (!(error instanceof ModelFormatError && error.cause instanceof PickleError)) throw error;
     return refused(error);
   }
   const notes = Object.entries(source.metadata)
@@ -117,7 +122,7 @@ async function examine(path: string): Promise<Findings> {
     facts: [...found.facts, ...notes],
     claims: isPickle
       ? [...found.claims, {
-        text: "The pickle names nothing that could run code",
+        text: HARMLESS,
         holds: true,
         measured: "it names what weights need; nothing in it was run",
       }]
@@ -127,8 +132,9 @@ async function examine(path: string): Promise<Findings> {
 
 /** A whole model, or the folder of one network. */
 async function folder(path: string): Promise<Findings> {
-  const isModel = await Deno.stat(join(path, "model_index.json")).then(() => true, () => false);
-  if (isModel) return wholeModel(await openModel(path), "a folder");
+  if (await exists(join(path, "model_index.json"))) {
+    return wholeModel(await openModel(path), "a folder");
+  }
   return await besideModel(path, await openComponent(path));
 }
 
@@ -138,11 +144,7 @@ function refused({ message }: ModelFormatError): Findings {
     kind: "a pickle that is not opened",
     facts: [],
     sources: {},
-    claims: [{
-      text: "The pickle names nothing that could run code",
-      holds: false,
-      measured: message,
-    }],
+    claims: [{ text: HARMLESS, holds: false, measured: message }],
   };
 }
 

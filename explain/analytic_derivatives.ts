@@ -15,10 +15,11 @@ import { input, type OpNode, type Value } from "../graph/value.ts";
 import { unet } from "../models/unet.ts";
 import { decoderGraph } from "../models/autoencoder_graphs.ts";
 import { TorchCpuGenerator } from "../schedulers/random/torch_cpu.ts";
+import { Computation, type Feeds } from "../training/computation.ts";
 import { inputName } from "../training/training_step.ts";
-import { Computation, type Feeds, weightFeeds } from "./computation.ts";
 import { atMost, type Report } from "./report.ts";
 import type { Laboratory, Topic } from "./topic.ts";
+import { weightFeeds } from "./weight_feeds.ts";
 
 /** Functions of one number with their slopes as one learns them. */
 const RULES: readonly {

@@ -15,10 +15,11 @@ import { exists } from "../pipeline/existing.ts";
 import type { Image } from "../pipeline/image.ts";
 import { folderOf, type ModelParts, type TextEncoderParts } from "../pipeline/model_parts.ts";
 import { openModel } from "../pipeline/open_model.ts";
+import { Computation, type Feeds } from "../training/computation.ts";
 import { ModelFormatError } from "../weights/model_format_error.ts";
 import { toFloat32 } from "../weights/read.ts";
-import { Computation, type Feeds, weightFeeds } from "./computation.ts";
 import type { Laboratory } from "./topic.ts";
+import { weightFeeds } from "./weight_feeds.ts";
 
 /** An image encoder, and the text encoder that it was trained beside. */
 export class Clip {

@@ -6,7 +6,7 @@
 
 import { unet } from "../models/unet.ts";
 import type { LatentSize } from "../pipeline/autoencoder.ts";
-import { Computation } from "./computation.ts";
+import { Computation } from "../training/computation.ts";
 import type { Laboratory } from "./topic.ts";
 
 /** Owns native memory: dispose it. */

@@ -6,8 +6,8 @@
 
 import { input } from "../graph/value.ts";
 import type { Image } from "../pipeline/image.ts";
+import { Computation } from "../training/computation.ts";
 import { Clip, joined, rows } from "./clip.ts";
-import { Computation } from "./computation.ts";
 import { cosine, draw } from "./measure.ts";
 import { plane } from "./planes.ts";
 import { atLeast, type Report } from "./report.ts";

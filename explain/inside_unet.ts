@@ -12,9 +12,9 @@ import type { Latents } from "../pipeline/autoencoder.ts";
 import { fromAlphaCumprod, sigma } from "../schedulers/level.ts";
 import { toDenoised } from "../schedulers/prediction.ts";
 import { TorchCpuGenerator } from "../schedulers/random/torch_cpu.ts";
+import { Computation, type Feeds } from "../training/computation.ts";
 import { noiseSettings } from "../training/denoiser_graph.ts";
 import { inputName } from "../training/training_step.ts";
-import { Computation, type Feeds } from "./computation.ts";
 import type { Laboratory } from "./topic.ts";
 
 /** What the U-Net did when it was asked. */

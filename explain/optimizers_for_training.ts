@@ -10,6 +10,7 @@ import { matMul } from "../graph/ops/linalg.ts";
 import { constant, input, type Value } from "../graph/value.ts";
 import { Image } from "../pipeline/image.ts";
 import { TorchCpuGenerator } from "../schedulers/random/torch_cpu.ts";
+import { Computation } from "../training/computation.ts";
 import { meanSquaredError } from "../training/losses.ts";
 import {
   adam,
@@ -22,7 +23,6 @@ import {
 } from "../training/optimizers.ts";
 import { Trainer } from "../training/trainer.ts";
 import { trainingStep } from "../training/training_step.ts";
-import { Computation } from "./computation.ts";
 import { draw } from "./measure.ts";
 import { atLeast, atMost, type Report } from "./report.ts";
 import type { Laboratory, Topic } from "./topic.ts";

@@ -10,12 +10,13 @@ import { input, type Value } from "../graph/value.ts";
 import { encoderGraph } from "../models/autoencoder_graphs.ts";
 import { Image } from "../pipeline/image.ts";
 import { TorchCpuGenerator } from "../schedulers/random/torch_cpu.ts";
+import { Computation } from "../training/computation.ts";
 import { meanSquaredError, perceptualLoss as perceptual } from "../training/losses.ts";
 import { Clip } from "./clip.ts";
-import { Computation, weightFeeds } from "./computation.ts";
 import { cosine, draw } from "./measure.ts";
 import { atLeast, type Report } from "./report.ts";
 import type { Laboratory, Topic } from "./topic.ts";
+import { weightFeeds } from "./weight_feeds.ts";
 
 /** A changed picture with its distances from the original. */
 interface Row {

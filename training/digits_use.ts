@@ -4,6 +4,7 @@ import { reduceSum } from "../graph/ops/reduce.ts";
 import { input, type Value } from "../graph/value.ts";
 import type { SessionBuilder } from "../pipeline/session_builder.ts";
 import { TorchCpuGenerator } from "../schedulers/random/torch_cpu.ts";
+import { Computation } from "./computation.ts";
 import { DIGIT_SIZE, type Digits } from "./digits_data.ts";
 import {
   digitClassifier,
@@ -14,7 +15,6 @@ import {
   Weights,
 } from "./digits_nets.ts";
 import { NOISE_LEVELS, type Trained } from "./digits_training.ts";
-import { Evaluator } from "./evaluator.ts";
 
 /** The digit that the classifier reads in each picture. */
 export async function readDigits(
@@ -24,8 +24,8 @@ export async function readDigits(
 ): Promise<number[]> {
   const count = pixels.length / DIGIT_SIZE;
   const logits = digitClassifier(pictureInput(count), new Weights(0));
-  using evaluator = await Evaluator.create(builder, { logits });
-  const { logits: said } = await evaluator.run({ pictures: pixels }, trained);
+  using computation = await Computation.build(builder, { logits });
+  const { logits: said } = await computation.run({ pictures: pixels }, trained);
   return Array.from({ length: count }, (_, i) => {
     const row = said.subarray(10 * i, 10 * i + 10);
     return row.indexOf(Math.max(...row));
@@ -69,15 +69,15 @@ export async function pixelGradient(
   pictures: Float32Array,
   level: number,
 ): Promise<PixelGradient> {
-  using evaluator = await gradientEvaluator(builder, pictures.length / DIGIT_SIZE);
-  return await evaluator.run(feeds(pictures, level), trained);
+  using computation = await slopeComputation(builder, pictures.length / DIGIT_SIZE);
+  return await computation.run(feeds(pictures, level), trained);
 }
 
-function gradientEvaluator(builder: SessionBuilder, count: number) {
+function slopeComputation(builder: SessionBuilder, count: number) {
   const pictures = pictureInput(count);
   const likeness = digitLikeness(pictures, levelInput(count), new Weights(0));
   const [gradient] = grad(reduceSum(likeness), [pictures]);
-  return Evaluator.create(builder, { likeness, gradient: gradient! });
+  return Computation.build(builder, { likeness, gradient: gradient! });
 }
 
 /**
@@ -97,8 +97,8 @@ export async function finiteDifferences(
     moved[i * DIGIT_SIZE + (i >> 1)]! += i % 2 === 0 ? step : -step;
   }
   const likeness = digitLikeness(pictureInput(count), levelInput(count), new Weights(0));
-  using evaluator = await Evaluator.create(builder, { likeness });
-  const { likeness: said } = await evaluator.run(feeds(moved, level), trained);
+  using computation = await Computation.build(builder, { likeness });
+  const { likeness: said } = await computation.run(feeds(moved, level), trained);
   return Float32Array.from(
     { length: DIGIT_SIZE },
     (_, i) => (said[2 * i]! - said[2 * i + 1]!) / (2 * step),
@@ -129,12 +129,12 @@ export async function* climb(
     readonly steps?: number;
   },
 ): AsyncGenerator<Ascent, void, void> {
-  using evaluator = await gradientEvaluator(builder, count);
+  using computation = await slopeComputation(builder, count);
   const { least, most } = NOISE_LEVELS, random = new TorchCpuGenerator(seed);
   let pictures = random.normal(count * DIGIT_SIZE).map((z) => most * z + PIXELS.mean);
   for (let i = 0; i < steps; i++) {
     const level = levelAt(i / (steps - 1), least, most);
-    const { gradient } = await evaluator.run(feeds(pictures, level), trained);
+    const { gradient } = await computation.run(feeds(pictures, level), trained);
     const seen = pictures.map((x, k) => Math.max(-1, Math.min(1, x + gradient[k]!)));
     yield { pictures, seen, level };
     const next = i + 1 < steps ? levelAt((i + 1) / (steps - 1), least, most) : 0;
@@ -164,14 +164,14 @@ export async function denoiseDigits(
 ): Promise<Float32Array> {
   const count = noise.length / DIGIT_SIZE, level = input("level", "float32", [count]);
   const said = pixelDenoiser(pictureInput(count), level, new Weights(0));
-  using evaluator = await Evaluator.create(builder, { said });
+  using computation = await Computation.build(builder, { said });
   let pictures = noise.slice();
   for (let i = 0; i < steps; i++) {
     // The signal rises evenly from nearly nothing to one.
     const share = Math.max(i / steps, 0.02), next = (i + 1) / steps;
     const sigma = Math.sqrt(1 - share * share), nextSigma = Math.sqrt(1 - next * next);
     const feeds = { pictures, level: new Float32Array(count).fill(sigma) };
-    const { said } = await evaluator.run(feeds, trained);
+    const { said } = await computation.run(feeds, trained);
     pictures = pictures.map((pixel, k) => {
       const clean = Math.min(1, Math.max(-1, (pixel - sigma * said[k]!) / share));
       return next * clean + nextSigma * (pixel - share * clean) / sigma;

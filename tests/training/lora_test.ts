@@ -2,12 +2,11 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { cpu } from "../../ffi/providers.ts";
 import { openRuntime } from "../../ffi/runtime.ts";
-import { Tensor } from "../../ffi/tensor.ts";
-import { leaves, reachable } from "../../graph/mod.ts";
 import { mergeLoras } from "../../pipeline/lora.ts";
 import { openModel } from "../../pipeline/open_model.ts";
 import { SessionBuilder } from "../../pipeline/session_builder.ts";
 import { batchOf } from "../../training/batches.ts";
+import { Computation } from "../../training/computation.ts";
 import { denoiserGraph, noiseSettings } from "../../training/denoiser_graph.ts";
 import { encodePictures } from "../../training/examples.ts";
 import { TrainingError, trainLora } from "../../training/mod.ts";
@@ -43,24 +42,8 @@ async function mergedLoss(path: string, step: number): Promise<number> {
   }, step);
   const shape = { batch: 1, height: 16, width: 16 };
   const { loss } = denoiserGraph(parts, shape, encodedText(parts, shape, () => ({})));
-  const inputs = leaves(reachable([loss])).filter(({ node }) => node.kind === "input");
-  using session = await builder.build({
-    name: "loss",
-    inputs,
-    outputs: { loss },
-    parameters: [],
-    unexpected: [],
-  });
-  const feeds = Object.fromEntries(session.inputs.map(({ name, dtype, shape }) => [
-    name,
-    Tensor.from(
-      openRuntime(),
-      dtype as "float32",
-      batch[name] as Float32Array,
-      shape as number[],
-    ),
-  ]));
-  return (await session.run(feeds)).loss!.data[0] as number;
+  using computation = await Computation.build(builder, { loss });
+  return (await computation.run(batch)).loss[0]!;
 }
 
 Deno.test("trainLora writes kohya's files, which merged act as the adapters did", async () => {

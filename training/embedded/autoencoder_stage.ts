@@ -5,8 +5,8 @@ import { vaeEncoder } from "../../models/vae_encoder.ts";
 import type { Network } from "../../pipeline/model_parts.ts";
 import type { SessionBuilder } from "../../pipeline/session_builder.ts";
 import { TorchCpuGenerator } from "../../schedulers/random/torch_cpu.ts";
+import { Computation } from "../computation.ts";
 import { derivedSeed } from "../derived_seed.ts";
-import { Evaluator } from "../evaluator.ts";
 import { adamw } from "../optimizers.ts";
 import { Trainer } from "../trainer.ts";
 import { trainingStep } from "../training_step.ts";
@@ -134,19 +134,19 @@ export async function pictureEncoder(
   const batch = 64, side = SIDE / config.factor;
   const { outputs } = vaeEncoder(config, weights, { batch, height: side, width: side });
   const { mean, logvar } = outputs as Record<keyof Moments, Value>;
-  const evaluator = await Evaluator.create(builder, { mean, logvar });
+  const computation = await Computation.build(builder, { mean, logvar });
   const size = batch * 3 * SIDE * SIDE, each = batch * config.latentChannels * side * side;
   return {
     async encode(pictures) {
       const count = pictures.length / size;
       const all = { mean: new Float32Array(count * each), logvar: new Float32Array(count * each) };
       for (let i = 0; i < count; i++) {
-        const some = await evaluator.run({ image: pictures.subarray(i * size, (i + 1) * size) });
+        const some = await computation.run({ image: pictures.subarray(i * size, (i + 1) * size) });
         all.mean.set(some.mean, i * each);
         all.logvar.set(some.logvar, i * each);
       }
       return all;
     },
-    [Symbol.dispose]: () => evaluator[Symbol.dispose](),
+    [Symbol.dispose]: () => computation[Symbol.dispose](),
   };
 }

@@ -2,11 +2,11 @@
 import { input } from "../../graph/value.ts";
 import type { SessionBuilder } from "../../pipeline/session_builder.ts";
 import { TorchCpuGenerator } from "../../schedulers/random/torch_cpu.ts";
+import { Computation } from "../computation.ts";
 import { derivedSeed } from "../derived_seed.ts";
 import { DIGIT_SIDE, DIGIT_SIZE } from "../digits_data.ts";
 import { digitClassifier, pictureInput, Weights } from "../digits_nets.ts";
 import type { Trained } from "../digits_training.ts";
-import { Evaluator } from "../evaluator.ts";
 import { oneCycleRate } from "../learning_rate.ts";
 import { crossEntropy } from "../losses.ts";
 import { adamw } from "../optimizers.ts";
@@ -131,9 +131,9 @@ export async function readPictures(
 ): Promise<Reading[]> {
   const seen = mapsOf(pictures), weights = new Weights(0);
   const logits = digitClassifier(pictureInput(seen.length), weights);
-  using evaluator = await Evaluator.create(builder, { logits });
+  using computation = await Computation.build(builder, { logits });
   const maps = Float32Array.from(seen.flatMap(({ map }) => [...map]));
-  const out = await evaluator.run({ pictures: maps }, judge);
+  const out = await computation.run({ pictures: maps }, judge);
   return seen.map(({ ink, background }, i) => {
     const row = out.logits.subarray(10 * i, 10 * i + 10);
     const digit = row.indexOf(Math.max(...row));

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { exitCodeOf, lineOf, READER_GONE } from "./failure.ts";
+import { exitCodeOf, lineOf } from "./failure.ts";
 import { withInterrupt } from "./interrupt.ts";
 import type { Reporter } from "./reporter.ts";
 
@@ -18,8 +18,7 @@ export interface Tally {
 
 /**
  * Runs `work`, which counts into the tally that it is given, between a `start` and a `done` event.
- * Returns 0, 1 where lines failed, or {@linkcode READER_GONE} without a word; passes on what else is
- * thrown, after its event.
+ * Returns 0, or 1 where lines failed; passes on what is thrown, after its event.
  */
 export async function reportedRun(
   reporter: Reporter,
@@ -27,23 +26,19 @@ export async function reportedRun(
   work: (signal: AbortSignal, tally: Tally) => Promise<void>,
 ): Promise<number> {
   const tally: Tally = { pictures: 0, failed: 0 };
+  reporter.start(start);
   try {
-    reporter.start(start);
-    try {
-      await withInterrupt((signal) => work(signal, tally));
-    } catch (error) {
-      if (error instanceof Deno.errors.BrokenPipe) throw error;
-      reporter.error({ message: messageOf(error), kind: kindOf(error) });
-      reporter.done({ ...tally, exit: exitCodeOf(error) });
-      throw error;
-    }
-    const exit = tally.failed > 0 ? 1 : 0;
-    reporter.done({ ...tally, exit });
-    return exit;
+    await withInterrupt((signal) => work(signal, tally));
   } catch (error) {
-    if (error instanceof Deno.errors.BrokenPipe) return READER_GONE;
+    // Whoever has gone hears no events.
+    if (error instanceof Deno.errors.BrokenPipe) throw error;
+    reporter.error({ message: messageOf(error), kind: kindOf(error) });
+    reporter.done({ ...tally, exit: exitCodeOf(error) });
     throw error;
   }
+  const exit = tally.failed > 0 ? 1 : 0;
+  reporter.done({ ...tally, exit });
+  return exit;
 }
 
 /** An error's message on one line. */

@@ -6,6 +6,7 @@
 
 import { dirname } from "node:path";
 import { type Block, plotDrawer, renderHtml, type Report, type Series } from "../explain/mod.ts";
+import { openWhole } from "../mod.ts";
 import type { TrainingEvent } from "../training/mod.ts";
 import { type FlagValues, UsageError } from "./flags.ts";
 import { duration } from "./progress_bar.ts";
@@ -61,14 +62,9 @@ export class TrainPage {
   async write(path: string): Promise<void> {
     if (this.#updates.length === 0) return;
     const page = await renderHtml(this.#report(), await plotDrawer());
-    const beside = `${path}.${crypto.randomUUID()}.tmp`;
-    try {
-      await Deno.writeTextFile(beside, page);
-      await Deno.rename(beside, path);
-    } catch (error) {
-      await Deno.remove(beside).catch(() => {}); // The first error counts.
-      throw error;
-    }
+    await using file = await openWhole(path);
+    await file.write(new TextEncoder().encode(page));
+    await file.keep();
   }
 
   #report(): Report {
@@ -169,10 +165,11 @@ type Points = Series["points"];
 /** The mean of each point with the tenth of all points before it. */
 function sliding(points: Points): Points {
   const width = Math.max(1, Math.round(points.length / 10));
-  return points.map(([x], i) => [
-    x,
-    mean(points.slice(Math.max(0, i + 1 - width), i + 1).map(([, y]) => y)),
-  ]);
+  let sum = 0;
+  return points.map(([x, y], i) => {
+    sum += y - (points[i - width]?.[1] ?? 0);
+    return [x, sum / Math.min(i + 1, width)];
+  });
 }
 
 /** At most `POINTS` means of neighbours. */

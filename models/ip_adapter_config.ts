@@ -1,5 +1,5 @@
 import { ModelFormatError } from "../weights/model_format_error.ts";
-import type { TensorSource } from "../weights/stored_tensor.ts";
+import { renamed, type TensorSource } from "../weights/stored_tensor.ts";
 import type { UNetConfig } from "./unet_config.ts";
 
 /** What an IP-Adapter is, as its tensors' shapes say. */
@@ -77,16 +77,15 @@ export function ipAdapterConfig(source: TensorSource): IpAdapterConfig {
  * attention.
  */
 export function ipAdapterLora(source: TensorSource, config: UNetConfig): TensorSource | undefined {
-  const original = new Map<string, string>(), order = crossAttentionOrder(config);
-  for (const name of source.names()) {
+  const order = crossAttentionOrder(config);
+  const lora = renamed(source, (name) => {
     const [, index, rest] = /^ip_adapter\.(\d+)\.(to_(?:q|k|v|out)_lora\..+)$/.exec(name) ?? [];
-    if (index === undefined) continue;
+    if (index === undefined) return undefined;
     const block = order[Math.floor(Number(index) / 2)] ?? `no_block_${index}`;
-    original.set(`unet.${block}.attn${1 + Number(index) % 2}.processor.${rest}`, name);
-  }
-  if (original.size === 0) return undefined;
-  const get = (name: string) => source.get(original.get(name) ?? "");
-  return { path: source.path, metadata: {}, names: () => original.keys(), get };
+    return `unet.${block}.attn${1 + Number(index) % 2}.processor.${rest}`;
+  });
+  // The file's metadata are the adapter's, and say nothing of the LoRA.
+  return [...lora.names()].length === 0 ? undefined : { ...lora, metadata: {} };
 }
 
 /**

@@ -1,6 +1,6 @@
 /** T2I-Adapters as single files: TencentARC's own, and diffusers' without their config.json. */
 import { ModelFormatError } from "../weights/model_format_error.ts";
-import type { TensorSource } from "../weights/stored_tensor.ts";
+import { renamed, type TensorSource } from "../weights/stored_tensor.ts";
 import type { T2iAdapterConfig } from "./t2i_adapter.ts";
 
 /** Residual blocks a level of the original full adapters, which number them all through. */
@@ -17,16 +17,7 @@ export function t2iAdapterOfFile(
 ): { config: T2iAdapterConfig; weights: TensorSource } {
   const names = [...source.names()];
   const isFull = names.some((name) => /(^|\.)conv_in\.weight$/.test(name));
-  const original = new Map(names.map((name) => [nameInDiffusers(name, isFull), name]));
-  const weights: TensorSource = {
-    path: source.path,
-    metadata: source.metadata,
-    names: () => original.keys(),
-    get: (name) => {
-      const found = original.get(name);
-      return found === undefined ? undefined : source.get(found);
-    },
-  };
+  const weights = renamed(source, (name) => nameInDiffusers(name, isFull));
   return { config: configOf(weights, isFull), weights };
 }
 

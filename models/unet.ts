@@ -2,7 +2,7 @@ import { silu } from "../graph/ops/activation.ts";
 import { add, mul, sub } from "../graph/ops/arithmetic.ts";
 import { cast } from "../graph/ops/elementwise.ts";
 import type { Value } from "../graph/value.ts";
-import type { TensorSource } from "../weights/stored_tensor.ts";
+import { renamed, type TensorSource } from "../weights/stored_tensor.ts";
 import { freeUFactors } from "./free_u.ts";
 import { crossAttentionOrder } from "./ip_adapter_config.ts";
 import type { ImagePrompt } from "./ip_adapter.ts";
@@ -133,23 +133,14 @@ function imagePromptsOf(
   if (imagePrompts.length === 0) return undefined;
   const crossDim = config.downBlocks.at(-1)!.crossAttentionDim;
   const adapters = imagePrompts.map(({ weights, tokens }, i): ImagePrompt => {
-    const w = NetworkWeights.of("the IP-Adapter", within(weights, `${i}`), dtype ? { dtype } : {});
+    // Two adapters have equal names.
+    const own = renamed(weights, (name) => `${i}.${name}`);
+    const w = NetworkWeights.of("the IP-Adapter", own, dtype ? { dtype } : {});
     const states = inputs.take(`image_tokens_${i}`, "float32", [batch, tokens, crossDim]);
     const scale = inputs.take(`image_scale_${i}`, "float32", [1]);
     return { weights: w.at(`${i}`), tokens: cast(states, w.dtype), scale };
   });
   return { adapters, order: crossAttentionOrder(config) };
-}
-
-/** The same tensors under a prefix, since two adapters have equal names. */
-function within(source: TensorSource, prefix: string): TensorSource {
-  const start = `${prefix}.`;
-  return {
-    path: source.path,
-    metadata: source.metadata,
-    names: () => [...source.names()].map((name) => start + name),
-    get: (name) => name.startsWith(start) ? source.get(name.slice(start.length)) : undefined,
-  };
 }
 
 function firstConvolution(

@@ -94,6 +94,19 @@ export function tensorSource(
   return { path, metadata, names: () => byName.keys(), get: (name) => byName.get(name) };
 }
 
+/** The tensors of `source` that `nameOf` gives a name, under that name. */
+export function renamed(
+  source: TensorSource,
+  nameOf: (name: string) => string | undefined,
+): TensorSource {
+  const tensors: StoredTensor[] = [];
+  for (const old of source.names()) {
+    const name = nameOf(old);
+    if (name !== undefined) tensors.push({ ...source.get(old)!, name });
+  }
+  return tensorSource(source.path, tensors, source.metadata);
+}
+
 /** Wraps bytes as a tensor; throws RangeError when they don't fill `shape` exactly. */
 export function tensorInMemory(
   name: string,

@@ -11,10 +11,10 @@ const FOLDER = join(import.meta.dirname!, "../golden/steering/t2i_adapter");
 /** diffusers' tensors in TencentARC's names. */
 function original(source: TensorSource): TensorSource {
   const tensors = [...source.names()].map((name) => {
-    const renamed = name.replace("adapter.", "")
+    const inFile = name.replace("adapter.", "")
       .replace(/^body\.(\d+)\.resnets\.(\d+)/, (_, i, j) => `body.${2 * Number(i) + Number(j)}`)
       .replace(/^body\.(\d+)\.in_conv/, (_, i) => `body.${2 * Number(i)}.in_conv`);
-    return { ...source.get(name)!, name: renamed };
+    return { ...source.get(name)!, name: inFile };
   });
   return tensorSource("t2iadapter.pth", tensors);
 }
@@ -29,6 +29,7 @@ Deno.test("t2iAdapterOfFile() finds the original's blocks, and what diffusers' c
     assert.deepEqual([...weights.names()].sort(), [...source.names()].sort());
     for (const name of source.names()) {
       assert.deepEqual(weights.get(name)!.location, source.get(name)!.location);
+      assert.equal(weights.get(name)!.name, name);
     }
   }
 });

@@ -143,9 +143,9 @@ export function constant(
   return new Value(type, { kind: "constant", data: encodeElements(array, type.dtype) });
 }
 
-/** An int64 vector, the form in which ONNX takes shapes, axes and indices. */
-export function int64s(numbers: readonly number[]): Value {
-  return constant(BigInt64Array.from(numbers, BigInt), [numbers.length]);
+/** int64 numbers, a vector unless `shape` says otherwise: how ONNX takes shapes, axes and indices. */
+export function int64s(numbers: readonly number[], shape = [numbers.length]): Value {
+  return constant(BigInt64Array.from(numbers, BigInt), shape);
 }
 
 /**

@@ -4,7 +4,7 @@ import { add, mul } from "../graph/ops/arithmetic.ts";
 import { multiHeadAttention } from "../graph/ops/attention.ts";
 import { cast } from "../graph/ops/elementwise.ts";
 import { concat, split } from "../graph/ops/join.ts";
-import { expandLike, reshape } from "../graph/ops/movement.ts";
+import { expand, expandLike, reshape } from "../graph/ops/movement.ts";
 import { scope } from "../graph/scope.ts";
 import { fixed } from "../graph/shape.ts";
 import type { Value } from "../graph/value.ts";
@@ -54,9 +54,7 @@ type Projection = (x: Value, w: NetworkWeights, config: IpAdapterConfig) => Valu
 
 const PROJECTIONS: Readonly<Record<IpAdapterConfig["kind"], Projection>> = {
   pooled(x, w, { tokens, crossDim }) {
-    const wide = linear(x, w.at("proj"), tokens * crossDim);
-    const batch = fixed("ipAdapter", x.shape, 0);
-    return layerNorm(reshape(wide, [batch, tokens, crossDim]), w.at("norm"), EPSILON);
+    return asTokens(linear(x, w.at("proj"), tokens * crossDim), w, crossDim);
   },
   full(x, w, { embedDim, crossDim }) {
     const h = linear(gelu(linear(x, w.at("proj.0"), embedDim)), w.at("proj.2"), crossDim);
@@ -65,19 +63,24 @@ const PROJECTIONS: Readonly<Record<IpAdapterConfig["kind"], Projection>> = {
   face(x, w, { tokens, crossDim, embedDim }) {
     const hidden = w.shapeOf("proj.0.weight")[0] ?? embedDim;
     const wide = linear(gelu(linear(x, w.at("proj.0"), hidden)), w.at("proj.2"), tokens * crossDim);
-    const batch = fixed("ipAdapter", x.shape, 0);
-    return layerNorm(reshape(wide, [batch, tokens, crossDim]), w.at("norm"), EPSILON);
+    return asTokens(wide, w, crossDim);
   },
   plus(x, w, { hiddenDim, depth, crossDim, tokens, heads }) {
     const states = linear(x, w.at("proj_in"), hiddenDim);
     const queries = w.tensor("latents", [1, tokens, hiddenDim]);
-    let latents = expandBatch(queries, fixed("ipAdapter", x.shape, 0));
+    let latents = expand(queries, [fixed("ipAdapter", x.shape, 0), tokens, hiddenDim]);
     for (let i = 0; i < depth; i++) {
       latents = resamplerLayer(latents, states, w.at(`layers.${i}`), heads);
     }
     return layerNorm(linear(latents, w.at("proj_out"), crossDim), w.at("norm_out"), EPSILON);
   },
 };
+
+/** All tokens of a picture side by side [B, 1, T*C] as [B, T, C], normalized. */
+function asTokens(wide: Value, w: NetworkWeights, crossDim: number): Value {
+  const batch = fixed("ipAdapter", wide.shape, 0);
+  return layerNorm(reshape(wide, [batch, -1, crossDim]), w.at("norm"), EPSILON);
+}
 
 /** A layer of the Perceiver resampler: attention to the states and itself, then feed-forward. */
 function resamplerLayer(latents: Value, states: Value, w: NetworkWeights, heads: number): Value {
@@ -100,9 +103,6 @@ function resamplerLayer(latents: Value, states: Value, w: NetworkWeights, heads:
 /** The feed-forward layer is as wide as the file has it: four times in all that were published. */
 const feedWidth = (w: NetworkWeights) => w.shapeOf("1.weight")[0]!;
 
-const expandBatch = (x: Value, batch: number) =>
-  batch === 1 ? x : concat(Array<Value>(batch).fill(x), 0);
-
 /** A picture in a U-Net's attention. */
 export interface ImagePrompt {
   /** The adapter's weights, those of a layer under `ip_adapter.N`. */
@@ -111,6 +111,13 @@ export interface ImagePrompt {
   readonly tokens: Value;
   /** How strongly it acts [1]. */
   readonly scale: Value;
+}
+
+/** The pictures in a U-Net's attention. */
+export interface ImagePrompts {
+  readonly adapters: readonly ImagePrompt[];
+  /** Paths of the transformer blocks, in the order in which adapters count them. */
+  readonly order: readonly string[];
 }
 
 /** What pictures add to cross-attention layer `index`: attention to their tokens, scaled. */

@@ -11,7 +11,7 @@ import { unitLength } from "../graph/ops/normalization.ts";
 import { argMax, argTopK, reduceMax, zeros } from "../graph/ops/reduce.ts";
 import { scope } from "../graph/scope.ts";
 import { fixed } from "../graph/shape.ts";
-import { constant, type Value } from "../graph/value.ts";
+import { constant, int64s, type Value } from "../graph/value.ts";
 
 /** Between the places of a picture and the fewer tokens that attention sees. */
 export interface TokenMerger {
@@ -43,21 +43,20 @@ export function tokenMerger(
     const left = others.length - Math.min(Math.floor(places * ratio), others.length);
     const tokens = left + kept.length;
 
-    const alike = matMul(
-      take(unitLength(x), others),
-      transpose(take(unitLength(x), kept), [0, 2, 1]),
-    );
+    const unit = unitLength(x);
+    const alike = matMul(take(unit, others), transpose(take(unit, kept), [0, 2, 1]));
     // The least alike stay by themselves, as the first tokens.
     const alone = argTopK(reduceMax(alike, { axes: [2] }), left, { axis: 1, largest: false });
-    const numbers = expand(int64(counting(left)), [batch, left]);
-    const merged = add(argMax(alike, 2), int64([left]));
+    const numbers = expand(int64s(counting(left)), [batch, left]);
+    const merged = add(argMax(alike, 2), int64s([left]));
     const ofOthers = scatterElements(merged, alone, numbers, { axis: 1 });
-    const ofKept = expand(int64(counting(kept.length, left)), [batch, kept.length]);
+    const ofKept = expand(int64s(counting(kept.length, left)), [batch, kept.length]);
 
     // Back in the order of the places, then over all pictures: the row of every place's token.
-    const order = [...others, ...kept], back = all.map((i) => order.indexOf(i));
+    const back = new Array<number>(places);
+    [...others, ...kept].forEach((place, i) => back[place] = i);
     const token = take(concat([ofOthers, ofKept], 1), back);
-    const rows = add(token, int64(counting(batch).map((b) => b * tokens), [batch, 1]));
+    const rows = add(token, int64s(counting(batch).map((b) => b * tokens), [batch, 1]));
     const flat = reshape(rows, [-1]), index = unsqueeze(flat, 1);
     const ones = expand(constant(1, [], x.dtype), [batch * places, 1]);
     const sizes = scatterND(zeros(x.dtype, [batch * tokens, 1]), index, ones, "add");
@@ -74,11 +73,7 @@ export function tokenMerger(
 
 /** Entries along the second axis. */
 function take(x: Value, indices: readonly number[]): Value {
-  return gather(x, int64(indices), 1);
-}
-
-function int64(numbers: readonly number[], shape = [numbers.length]): Value {
-  return constant(BigInt64Array.from(numbers, BigInt), shape);
+  return gather(x, int64s(indices), 1);
 }
 
 const counting = (count: number, from = 0) => Array.from({ length: count }, (_, i) => from + i);

@@ -7,7 +7,7 @@ import { reshape, transpose } from "../graph/ops/movement.ts";
 import { scope } from "../graph/scope.ts";
 import { fixed } from "../graph/shape.ts";
 import type { Value } from "../graph/value.ts";
-import { imageAttention, type ImagePrompt } from "./ip_adapter.ts";
+import { imageAttention, type ImagePrompts } from "./ip_adapter.ts";
 import { conv2d, groupNorm, layerNorm, linear } from "./layers.ts";
 import type { NetworkWeights } from "./network_weights.ts";
 import { tokenMerger } from "./token_merging.ts";
@@ -34,10 +34,8 @@ export interface TransformerOptions {
   readonly upcastAttention: boolean;
   /** Self-attention passes its values on (Ahn et al. 2024, arXiv:2403.17377). Default false. */
   readonly identityAttention?: boolean;
-  /** Pictures as prompts, with the order in which their adapters count the blocks. */
-  readonly imagePrompts?:
-    | { readonly adapters: readonly ImagePrompt[]; readonly order: readonly string[] }
-    | undefined;
+  /** Pictures as prompts. */
+  readonly imagePrompts?: ImagePrompts | undefined;
   /** Share of the places that self-attention merges. Default 0. */
   readonly tokenMerging?: number;
 }

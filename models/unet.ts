@@ -5,13 +5,13 @@ import type { Value } from "../graph/value.ts";
 import { renamed, type TensorSource } from "../weights/stored_tensor.ts";
 import { freeUFactors } from "./free_u.ts";
 import { crossAttentionOrder } from "./ip_adapter_config.ts";
-import type { ImagePrompt } from "./ip_adapter.ts";
+import type { ImagePrompt, ImagePrompts } from "./ip_adapter.ts";
 import { adapterFeature } from "./t2i_adapter.ts";
 import { GraphInputs } from "./graph_inputs.ts";
 import type { GraphModel, ModelOptions } from "./graph_model.ts";
 import { conv2d, groupNorm } from "./layers.ts";
 import { NetworkWeights } from "./network_weights.ts";
-import { type Conditioning, downBlock, midBlock, upBlock } from "./unet_blocks.ts";
+import { downBlock, midBlock, upBlock } from "./unet_blocks.ts";
 import { type ConditionedSample, conditionedSample, type UNetShape } from "./unet_conditioning.ts";
 import type { UNetConfig, UNetTrunkConfig } from "./unet_config.ts";
 import type { UNetVariant } from "./unet_variant.ts";
@@ -129,7 +129,7 @@ function imagePromptsOf(
   inputs: GraphInputs,
   { batch }: UNetShape,
   { imagePrompts = [], dtype }: UNetOptions,
-): Conditioning["imagePrompts"] {
+): ImagePrompts | undefined {
   if (imagePrompts.length === 0) return undefined;
   const crossDim = config.downBlocks.at(-1)!.crossAttentionDim;
   const adapters = imagePrompts.map(({ weights, tokens }, i): ImagePrompt => {
@@ -177,7 +177,6 @@ export function downTrunk(
     skips.push(...result.skips);
   });
   const bottom = midBlock(h, w.at("mid_block"), given);
-  const { addFeature = (x: Value) => x } = given;
   // XL's T2I-Adapters have one feature more than there are blocks.
-  return { h: addFeature(bottom), skips };
+  return { h: given.addFeature?.(bottom) ?? bottom, skips };
 }

@@ -3,7 +3,7 @@ import { scope } from "../graph/scope.ts";
 import type { Dim } from "../graph/shape.ts";
 import type { Value } from "../graph/value.ts";
 import { conv2d, upsample2d } from "./layers.ts";
-import type { ImagePrompt } from "./ip_adapter.ts";
+import type { ImagePrompts } from "./ip_adapter.ts";
 import type { NetworkWeights } from "./network_weights.ts";
 import { resnet } from "./resnet.ts";
 import { spatialTransformer } from "./transformer.ts";
@@ -21,10 +21,8 @@ export interface Conditioning {
   readonly context: Value;
   /** How the network differs from the one that was trained. */
   readonly variant?: UNetVariant;
-  /** Pictures as prompts, with the order in which their adapters count the layers. */
-  readonly imagePrompts?:
-    | { readonly adapters: readonly ImagePrompt[]; readonly order: readonly string[] }
-    | undefined;
+  /** Pictures as prompts. */
+  readonly imagePrompts?: ImagePrompts | undefined;
   /** Adds a T2I-Adapter's feature to the result of a block on the way down. */
   readonly addFeature?: (x: Value) => Value;
   /** FreeU's factors for an up block. */
@@ -48,11 +46,10 @@ export function downBlock(
     let h = x;
     const skips: Value[] = [];
     // With attention a feature comes before the halving, without it after; the skips have it, too.
-    const { addFeature = (value: Value) => value } = given;
     const attends = block.transformers.length > 0;
     for (let i = 0; i < block.layers; i++) {
       h = layer(h, w, i, block, given);
-      if (attends && i === block.layers - 1) h = addFeature(h);
+      if (attends && i === block.layers - 1) h = given.addFeature?.(h) ?? h;
       skips.push(h);
     }
     if (downsample) {
@@ -60,7 +57,7 @@ export function downBlock(
       h = conv2d(h, w.at("downsamplers.0.conv"), block.channels, { stride: 2, padding });
       skips.push(h);
     }
-    if (!attends) skips.push(h = addFeature(skips.pop()!));
+    if (!attends && given.addFeature) skips.push(h = given.addFeature(skips.pop()!));
     return { h, skips };
   });
 }

@@ -5,6 +5,7 @@ import { unitLength } from "../graph/ops/normalization.ts";
 import { reduceMean, reduceSum } from "../graph/ops/reduce.ts";
 import { fixed } from "../graph/shape.ts";
 import { constant, type Value } from "../graph/value.ts";
+import { transposed } from "../weights/transposed.ts";
 
 /** Mean of CLIP's training pictures, red, green and blue (openai/CLIP, clip.py). */
 export const CLIP_MEAN = [0.48145466, 0.4578275, 0.40821073] as const;
@@ -47,14 +48,6 @@ function resampling(all: number, of: number, to: number): Float32Array {
     row.forEach((weight, x) => weights[i * all + start + x] = weight / sum);
   }
   return weights;
-}
-
-function transposed(matrix: Float32Array, columns: number): Float32Array {
-  const rows = matrix.length / columns, out = new Float32Array(matrix.length);
-  for (let r = 0; r < rows; r++) {
-    for (let c = 0; c < columns; c++) out[c * rows + r] = matrix[r * columns + c]!;
-  }
-  return out;
 }
 
 /** The mean cosine of vectors [..., D] with others of the same shape, a scalar. */

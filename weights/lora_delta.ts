@@ -4,6 +4,7 @@ import { ModelFormatError } from "./model_format_error.ts";
 import { toFloat32 } from "./read.ts";
 import { elementCount } from "./stored_tensor.ts";
 import type { StoredTensor } from "./stored_tensor.ts";
+import { transposed } from "./transposed.ts";
 
 interface Matrix {
   readonly rows: number;
@@ -63,7 +64,7 @@ async function unscaled({ update }: LoraLayer, shape: readonly number[]): Promis
         const core = update.cores?.[i];
         const left = await matrix(pair[0]), right = await matrix(pair[1]);
         if (core === undefined) return product(left, right).values;
-        return tucker(await toFloat32(core), core.shape, transposed(left), right);
+        return tucker(await toFloat32(core), core.shape, turned(left), right);
       }));
       return a!.map((x, i) => x * b![i]!);
     }
@@ -88,17 +89,15 @@ async function whole(factor: Factor): Promise<Matrix> {
 
 async function lokrRight(factor: Factor, core: StoredTensor | undefined): Promise<Matrix> {
   if (core === undefined || "name" in factor) return await whole(factor);
-  const a = transposed(await matrix(factor[0])), b = await matrix(factor[1]);
+  const a = turned(await matrix(factor[0])), b = await matrix(factor[1]);
   return { rows: a.rows, columns: 0, values: tucker(await toFloat32(core), core.shape, a, b) };
 }
 
-function transposed({ rows, columns, values }: Matrix): Matrix {
-  const out = new Float32Array(values.length);
-  for (let r = 0; r < rows; r++) {
-    for (let c = 0; c < columns; c++) out[c * rows + r] = values[r * columns + c]!;
-  }
-  return { rows: columns, columns: rows, values: out };
-}
+const turned = ({ rows, columns, values }: Matrix): Matrix => ({
+  rows: columns,
+  columns: rows,
+  values: transposed(values, columns),
+});
 
 /** Four terms at once, to load and store each element of the result a quarter as often. */
 function product(a: Matrix, b: Matrix): Matrix {

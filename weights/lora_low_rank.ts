@@ -2,6 +2,7 @@ import type { LoraLayer } from "./lora_file.ts";
 import { ModelFormatError } from "./model_format_error.ts";
 import { toFloat32 } from "./read.ts";
 import { elementCount } from "./stored_tensor.ts";
+import { transposed } from "./transposed.ts";
 
 /** The change of a weight [out, inputs] as two matrices: `up` transposed times `down`. */
 export interface LowRank {
@@ -31,7 +32,7 @@ export async function lowRank(layer: LoraLayer, shape: readonly number[]): Promi
     });
   }
   const columns = update.up.shape[1] ?? 0;
-  const up = transposed(await toFloat32(update.up), columns, scale);
+  const up = transposed(await toFloat32(update.up), columns).map((value) => scale * value);
   const second = await toFloat32(update.down);
   const down = update.mid === undefined
     ? second
@@ -45,15 +46,6 @@ export async function lowRank(layer: LoraLayer, shape: readonly number[]): Promi
       `[${update.down.shape}]; expected them to make [${shape}].`,
     { path, key },
   );
-}
-
-/** [rows, columns] times `scale` as [columns, rows]. */
-function transposed(values: Float32Array, columns: number, scale: number): Float32Array {
-  const rows = values.length / columns, out = new Float32Array(values.length);
-  for (let r = 0; r < rows; r++) {
-    for (let c = 0; c < columns; c++) out[c * rows + r] = scale * values[r * columns + c]!;
-  }
-  return out;
 }
 
 /** A convolution `middle` [p, q, ...k] after the 1x1 one `down` [q, in], as one: [p, in, ...k]. */

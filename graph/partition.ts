@@ -7,7 +7,7 @@ import { applyAll } from "./op.ts";
 import { cast } from "./ops/elementwise.ts";
 import { reachable } from "./reachable.ts";
 import { scopeAt } from "./scope.ts";
-import { initializer, input, type OpNode, type Value } from "./value.ts";
+import { initializer, input, type OpNode, storedBytes, type Value } from "./value.ts";
 import { weightBehind } from "./weight_views.ts";
 
 /** One part; give it to `toOnnx`. */
@@ -54,7 +54,7 @@ function partsOf(nodes: readonly OpNode[], bytes: number): OpNode[][] {
       const weight = value && weightBehind(value);
       if (!weight || seen.has(weight.name)) continue;
       seen.add(weight.name);
-      own += "data" in weight.source ? weight.source.data.byteLength : weight.source.byteLength;
+      own += storedBytes(weight.source);
     }
     if (held > 0 && held + own > bytes) {
       parts.push([]);

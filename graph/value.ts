@@ -148,6 +148,11 @@ export function int64s(numbers: readonly number[], shape = [numbers.length]): Va
   return constant(BigInt64Array.from(numbers, BigInt), shape);
 }
 
+/** Bytes of a weight as it is stored. */
+export function storedBytes(source: InitializerSource): number {
+  return "data" in source ? source.data.byteLength : source.byteLength;
+}
+
 /**
  * A weight of the model, named as in its checkpoint. Throws RangeError when the bytes given do not
  * fit the shape: that means another configuration than the file's.
@@ -160,7 +165,7 @@ export function initializer(
 ): Value {
   const stored = "file" in source ? source.storedAs ?? dtype : dtype;
   const expected = Number(elementCount(shape)) * byteSize(stored);
-  const got = "file" in source ? source.byteLength : source.data.byteLength;
+  const got = storedBytes(source);
   if (got !== expected) {
     throw new RangeError(
       `Cannot use ${name} as ${stored} ${formatShape(shape)}: got ${got} bytes, ` +

@@ -4,7 +4,7 @@
  * from memory instead.
  */
 import type { Cut } from "./ops/join.ts";
-import type { InitializerSource, Value } from "./value.ts";
+import { type InitializerSource, storedBytes, type Value } from "./value.ts";
 
 /** A weight, or part of one: the name of the whole, and the part's bytes. */
 export interface Weight {
@@ -35,8 +35,7 @@ function rowsOf(from: Value, cuts: readonly Cut[]): Weight | undefined {
   const weight = weightBehind(from);
   if (!weight) return undefined;
   const { name, source } = weight;
-  const whole = "data" in source ? source.data.byteLength : source.byteLength;
-  const row = whole / (from.shape[0] as number);
+  const row = storedBytes(source) / (from.shape[0] as number);
   const start = cut.start * row, byteLength = cut.count * row;
   return {
     name,

@@ -5,6 +5,7 @@ import { initializer, input } from "../graph/value.ts";
 import { narrower, widener } from "../weights/convert.ts";
 import { ModelFormatError } from "../weights/model_format_error.ts";
 import { quantizedNames, type WeightBits } from "../weights/quantize.ts";
+import { scaled } from "../weights/read.ts";
 import { WINOGRAD_PLACES, winogradName } from "../weights/winograd.ts";
 import type { StoredDType, StoredTensor, TensorSource } from "../weights/stored_tensor.ts";
 import type { ModelOptions } from "./graph_model.ts";
@@ -157,11 +158,10 @@ export class NetworkWeights {
     this.#require(full, shape);
     const known = bound.get(stored.name);
     if (known !== undefined) return known;
-    const [places, outputs, inputs] = [WINOGRAD_PLACES, shape[0]!, shape[1]!];
     const kernels = initializer(
       stored.name,
       dtype,
-      [places, outputs, inputs],
+      [WINOGRAD_PLACES, shape[0]!, shape[1]!],
       initializerSource(stored, dtype),
     );
     bound.set(stored.name, kernels);
@@ -249,6 +249,5 @@ function initializerSource(
   const out = dtype === "float32" ? new Float32Array(count) : new Float16Array(count);
   if (out instanceof Float32Array) widener(tensor.dtype)(bytes, out);
   else narrower(tensor.dtype)(bytes, out);
-  if (scale !== undefined) { for (let i = 0; i < out.length; i++) out[i]! *= scale; }
-  return { data: new Uint8Array(out.buffer) };
+  return { data: new Uint8Array(scaled(out, tensor).buffer) };
 }

@@ -76,7 +76,11 @@ export async function* pieces(
   }
 }
 
-function scaled<A extends Float32Array>(values: A, { scale }: StoredTensor): A {
+/** Multiplies `values` by the tensor's scale, in place. */
+export function scaled<A extends Float32Array | Float16Array>(
+  values: A,
+  { scale }: StoredTensor,
+): A {
   if (scale !== undefined) { for (let i = 0; i < values.length; i++) values[i]! *= scale; }
   return values;
 }

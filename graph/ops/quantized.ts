@@ -8,7 +8,7 @@
  */
 import { lower } from "../lowering.ts";
 import { apply, applyAll, type OpDef } from "../op.ts";
-import { type Dim, fixed, ShapeError } from "../shape.ts";
+import { type Dim, fixedShape, ShapeError } from "../shape.ts";
 import type { TensorType, Value } from "../value.ts";
 import { add, mul } from "./arithmetic.ts";
 import { cast } from "./elementwise.ts";
@@ -144,11 +144,7 @@ export interface Int4Layer {
 
 /** `linear` of x [..., K], float32. */
 export function linearInt4(x: Value, { weight, scale, bias }: Int4Layer): Value {
-  const [N, blocks, half] = weight.shape.map((_, i) => fixed("linearInt4", weight.shape, i)) as [
-    number,
-    number,
-    number,
-  ];
+  const [N, blocks, half] = fixedShape("linearInt4", weight.shape) as [number, number, number];
   const attributes = { K: blocks * half * 2, N, bits: 4, block_size: half * 2 };
   const product = apply(matMulNBitsOp, [x, weight, scale], attributes);
   return bias ? add(product, bias) : product;

@@ -44,7 +44,7 @@ Deno.test("crossAttentionOrder counts down, up, and the mid block last", async (
   assert.equal(order.at(-1), "mid_block.attentions.0.transformer_blocks.0");
 });
 
-Deno.test("ipAdapterConfig says what Face ID needs", async () => {
+Deno.test("ipAdapterConfig refuses the file of another kind of adapter", async () => {
   const { weights } = await golden("t2i_light_adapter");
   assert.throws(() => ipAdapterConfig(weights), (error) => error instanceof ModelFormatError);
 });

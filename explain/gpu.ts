@@ -8,7 +8,7 @@ import { cpu, named } from "../ffi/providers.ts";
 import { toOnnx } from "../graph/onnx_write.ts";
 import { matMul } from "../graph/ops/linalg.ts";
 import { input } from "../graph/value.ts";
-import { deviceSpeed, multiplyAdds } from "../pipeline/device_speed.ts";
+import { memorySpeed, multiplyAdds } from "../pipeline/device_speed.ts";
 import { atLeast, type Report } from "./report.ts";
 import type { Laboratory, Topic } from "./topic.ts";
 
@@ -74,7 +74,7 @@ async function run(laboratory: Laboratory): Promise<Report> {
     speeds.push([side, multiplyAdds(runtime, device, side)]);
   }
   const best = Math.max(...speeds.map(([, speed]) => speed));
-  const { bytes } = deviceSpeed(runtime, device);
+  const bytes = memorySpeed(runtime, device);
   const names = new Set([...built, ...OPTIONS.map(({ provider }) => provider)]);
   return {
     topic: "gpu",
@@ -110,7 +110,7 @@ async function run(laboratory: Laboratory): Promise<Report> {
         x: { label: "side of the matrices", log: true },
         y: { label: "billion multiply-adds a second", log: true },
         series: [{
-          name: options.providers[0]!.name,
+          name: device.name,
           points: speeds.map(([side, speed]) => [side, speed / 1e9] as const),
         }],
       },
@@ -179,5 +179,6 @@ async function refusal(
     return { holds: true, measured: (error as Error).name };
   }
 }
+
 /** Which devices there are. */
 export const gpu: Topic = { run };

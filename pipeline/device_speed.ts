@@ -34,8 +34,13 @@ const ELEMENTS = 1 << 24;
 export function deviceSpeed(runtime: Runtime, provider: Provider): DeviceSpeed {
   return {
     multiplyAdds: multiplyAdds(runtime, provider, 1024),
-    bytes: 2 * 4 * ELEMENTS / fastest(runtime, provider, [ELEMENTS], (x) => neg(x)),
+    bytes: memorySpeed(runtime, provider),
   };
+}
+
+/** Bytes a second that are read and written: of arrays that no cache holds. */
+export function memorySpeed(runtime: Runtime, provider: Provider): number {
+  return 2 * 4 * ELEMENTS / fastest(runtime, provider, [ELEMENTS], (x) => neg(x));
 }
 
 /** Multiply-adds a second in the product of two float32 matrices of this side. */

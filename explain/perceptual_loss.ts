@@ -10,7 +10,7 @@ import { input, type Value } from "../graph/value.ts";
 import { encoderGraph } from "../models/autoencoder_graphs.ts";
 import { Image } from "../pipeline/image.ts";
 import { TorchCpuGenerator } from "../schedulers/random/torch_cpu.ts";
-import { Computation } from "../training/computation.ts";
+import { Computation, type Feeds } from "../training/computation.ts";
 import { meanSquaredError, perceptualLoss as perceptual } from "../training/losses.ts";
 import { Clip } from "./clip.ts";
 import { cosine, draw } from "./measure.ts";
@@ -126,7 +126,7 @@ async function run(laboratory: Laboratory): Promise<Report> {
 class Losses implements Disposable {
   private constructor(
     readonly computation: Computation<"pixels" | "features">,
-    readonly weights: Awaited<ReturnType<typeof weightFeeds>>,
+    readonly weights: Feeds,
   ) {}
 
   static async open({ parts, builder }: Laboratory, { width, height }: Image): Promise<Losses> {
@@ -149,8 +149,7 @@ class Losses implements Disposable {
   }
 
   async between(a: Image, b: Image) {
-    const tensor = (image: Image) => image.toTensor() as Float32Array<ArrayBuffer>;
-    return await this.computation.run({ ...this.weights, a: tensor(a), b: tensor(b) });
+    return await this.computation.run({ ...this.weights, a: a.toTensor(), b: b.toTensor() });
   }
 
   [Symbol.dispose](): void {

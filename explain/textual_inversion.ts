@@ -6,6 +6,7 @@
 
 import { join } from "node:path";
 import { StableDiffusion } from "../pipeline/stable_diffusion.ts";
+import { embeddingTable } from "../training/new_word.ts";
 import { trainTextualInversion } from "../training/textual_inversion.ts";
 import { openWeights } from "../weights/open_weights.ts";
 import { toFloat32 } from "../weights/read.ts";
@@ -125,9 +126,8 @@ async function run(laboratory: Laboratory): Promise<Report> {
 
 /** All whole words of the vocabulary by closeness to a vector. */
 async function nearestWords({ parts }: Laboratory, vector: Float32Array) {
-  const { weights, tokenizer, config } = parts.textEncoders[0]!, name = "token_embedding.weight";
-  const stored = [...weights.names()].find((key) => key.endsWith(name))!;
-  const table = await toFloat32(weights.get(stored)!), width = config.hiddenSize;
+  const encoder = parts.textEncoders[0]!, { tokenizer, config } = encoder;
+  const table = await embeddingTable(encoder), width = config.hiddenSize;
   return Array.from({ length: config.vocabSize }, (_, id) => ({
     word: tokenizer.tokens([id])[0]!,
     cosine: cosine(table.subarray(id * width, (id + 1) * width), vector),

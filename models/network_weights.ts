@@ -9,7 +9,7 @@ import { scaled } from "../weights/read.ts";
 import { WINOGRAD_PLACES, winogradName } from "../weights/winograd.ts";
 import type { StoredDType, StoredTensor, TensorSource } from "../weights/stored_tensor.ts";
 import type { ModelOptions } from "./graph_model.ts";
-import { isIgnoredTensor, spellings } from "./spellings.ts";
+import { findTensor, isIgnoredTensor, spellings } from "./spellings.ts";
 
 /** Element types of a file that a floating-point weight may have, as graph/ names them. */
 const FLOATING: Partial<Record<StoredDType, FileDType>> = {
@@ -184,12 +184,7 @@ export class NetworkWeights {
   }
 
   #find(full: string): StoredTensor | undefined {
-    const { source } = this.#network;
-    for (const spelling of spellings(full)) {
-      const tensor = source.get(spelling);
-      if (tensor !== undefined) return tensor;
-    }
-    return undefined;
+    return findTensor(this.#network.source, full);
   }
 
   #require(full: string, shape: readonly number[]): StoredTensor {

@@ -17,7 +17,7 @@ import { clipPixelValues, likeness, meanCosine } from "../models/clip_likeness.t
 import { clipTextModel } from "../models/clip_text.ts";
 import { clipState, clipVisionModel } from "../models/clip_vision.ts";
 import type { GraphModel } from "../models/graph_model.ts";
-import { spellings } from "../models/spellings.ts";
+import { requireTensor } from "../models/spellings.ts";
 import type { Stage } from "../schedulers/plan.ts";
 import { toFloat32 } from "../weights/read.ts";
 import type { TensorSource } from "../weights/stored_tensor.ts";
@@ -235,8 +235,7 @@ export class PictureGuide implements Disposable {
   #weight(source: TensorSource, name: string): Promise<Float32Array> {
     let known = this.#weights.get(source);
     if (!known) this.#weights.set(source, known = new Map());
-    const stored = () => spellings(name).map((one) => source.get(one)).find((found) => found)!;
-    const values = known.get(name) ?? toFloat32(stored());
+    const values = known.get(name) ?? toFloat32(requireTensor(source, name));
     known.set(name, values);
     return values;
   }

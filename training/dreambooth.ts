@@ -1,5 +1,5 @@
 import type { ModelParts } from "../pipeline/model_parts.ts";
-import { spellings } from "../models/spellings.ts";
+import { requireTensor } from "../models/spellings.ts";
 import type { LoraNetwork } from "../weights/lora_names.ts";
 import { toFloat32 } from "../weights/read.ts";
 import type { StoredTensor, TensorSource } from "../weights/stored_tensor.ts";
@@ -37,7 +37,7 @@ export async function* trainDreambooth(
         const initial = new Map<string, Float32Array>();
         for (const [network, values] of built) {
           for (const name of values.map(inputName)) {
-            const stored = find(weightsOf(parts, network), name);
+            const stored = requireTensor(weightsOf(parts, network), name);
             places.set(name, { network, stored });
             initial.set(name, await toFloat32(stored));
           }
@@ -79,13 +79,4 @@ export async function* trainDreambooth(
 
 function weightsOf(parts: ModelParts, network: LoraNetwork): TensorSource {
   return network === "unet" ? parts.unet.weights : parts.textEncoders[0]!.weights;
-}
-
-/** The tensor under any of its spellings; the graph was built from it, so it is there. */
-function find(source: TensorSource, name: string): StoredTensor {
-  for (const spelling of spellings(name)) {
-    const tensor = source.get(spelling);
-    if (tensor) return tensor;
-  }
-  throw new TypeError(`Cannot find ${name} in ${source.path}.`);
 }

@@ -1,4 +1,5 @@
 /** A word that the text encoders do not know yet: its ids, its first vectors, and prompts with it. */
+import { requireTensor } from "../models/spellings.ts";
 import type { TextEncoderParts } from "../pipeline/model_parts.ts";
 import { toFloat32 } from "../weights/read.ts";
 import { TrainingError } from "./training_error.ts";
@@ -32,10 +33,10 @@ export interface NewWord {
  * @throws {TrainingError} for a token that is there already, or a word of more tokens than `count`.
  */
 export async function addWord(
-  { config, weights, tokenizer }: TextEncoderParts,
+  encoder: TextEncoderParts,
   { token, initWord, count }: { token: string; initWord: string; count: number },
 ): Promise<NewWord> {
-  const begin = tokenizer.encodeText(initWord);
+  const { config, tokenizer } = encoder, begin = tokenizer.encodeText(initWord);
   if (begin.length === 0 || begin.length > count) {
     throw new TrainingError(
       "initWord",
@@ -56,7 +57,7 @@ export async function addWord(
         `that no text has, such as "<${token.replaceAll(/[<>]/g, "")}-1>".`,
     );
   }
-  const table = await embeddingTable(weights), { hiddenSize } = config;
+  const table = await embeddingTable(encoder), { hiddenSize } = config;
   const vectors = new Float32Array(count * hiddenSize);
   for (let i = 0; i < count; i++) {
     const id = begin[Math.min(i, begin.length - 1)]!;
@@ -78,10 +79,9 @@ function newIds(
   }
 }
 
-async function embeddingTable(weights: TextEncoderParts["weights"]): Promise<Float32Array> {
-  const name = "embeddings.token_embedding.weight";
-  const tensor = weights.get(`text_model.${name}`) ?? weights.get(name);
-  return await toFloat32(tensor!);
+/** The vectors of all tokens, Float32Array [vocabulary, hidden size]. */
+export async function embeddingTable({ weights }: TextEncoderParts): Promise<Float32Array> {
+  return await toFloat32(requireTensor(weights, "text_model.embeddings.token_embedding.weight"));
 }
 
 function deviationOf(values: Float32Array): number {

@@ -9,7 +9,7 @@
 import manifest from "./deno.json" with { type: "json" };
 import { COMMANDS } from "./cli/commands.ts";
 import { exitCodeOf, lineOf, READER_GONE } from "./cli/failure.ts";
-import { nearest, UsageError } from "./cli/flags.ts";
+import { unknownCommand } from "./cli/flags.ts";
 import { listOf } from "./cli/page.ts";
 import { print } from "./cli/standard_output.ts";
 
@@ -56,15 +56,8 @@ async function runCommand([name, ...rest]: readonly string[]): Promise<number> {
     return 0;
   }
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
-  if (!command) throw unknownCommand(name);
+  if (!command) throw unknownCommand(name, Object.keys(COMMANDS));
   return await (await command.load())(rest);
-}
-
-function unknownCommand(name: string): UsageError {
-  const near = nearest(name, Object.keys(COMMANDS));
-  const hint = near.length > 0 ? ` Did you mean ${near.join(" or ")}?` : "";
-  const what = name.startsWith("-") ? "flag" : "command";
-  return new UsageError(`Unknown ${what} ${JSON.stringify(name)}.${hint} See latent --help.`);
 }
 
 if (import.meta.main) Deno.exit(await main(Deno.args));

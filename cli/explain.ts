@@ -18,7 +18,7 @@ import {
   TOPICS,
   withLines,
 } from "../explain/mod.ts";
-import { type FlagTable, type FlagValues, nearest, parseFlags, UsageError } from "./flags.ts";
+import { didYouMean, type FlagTable, type FlagValues, parseFlags, UsageError } from "./flags.ts";
 import { GENERATE_FLAGS, openOptionsOf } from "./generate_flags.ts";
 import { PROVIDER_FLAGS } from "./provider_flags.ts";
 import { withInterrupt } from "./interrupt.ts";
@@ -109,8 +109,7 @@ export async function explain(args: readonly string[]): Promise<number> {
 
 function known(name: string): string {
   if (Object.hasOwn(TOPICS, name)) return name;
-  const near = nearest(name, Object.keys(TOPICS));
-  const hint = near.length > 0 ? ` Did you mean ${near.join(" or ")}?` : " See latent explain.";
+  const hint = didYouMean(name, Object.keys(TOPICS)) || " See latent explain.";
   throw new UsageError(`Unknown topic ${JSON.stringify(name)}.${hint}`);
 }
 

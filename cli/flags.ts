@@ -176,14 +176,24 @@ function quote(text: string): string {
 
 /** An error that names the closest known flags. */
 function unknownFlag(rawName: string, known: readonly string[]): UsageError {
-  const name = rawName.replace(/^-+/, "");
-  const near = nearest(name, known).map((n) => `--${n}`);
-  const hint = near.length > 0 ? ` Did you mean ${near.join(" or ")}?` : "";
+  const hint = didYouMean(rawName.replace(/^-+/, ""), known, "--");
   return new UsageError(`Unknown flag ${rawName}.${hint}`);
 }
 
+/** An error that names the closest known commands. */
+export function unknownCommand(name: string, known: readonly string[]): UsageError {
+  const what = name.startsWith("-") ? "flag" : "command", hint = didYouMean(name, known);
+  return new UsageError(`Unknown ${what} ${JSON.stringify(name)}.${hint} See latent --help.`);
+}
+
+/** ` Did you mean --a or --b?`, of what is `known`; empty where nothing is close. */
+export function didYouMean(word: string, known: readonly string[], dashes = ""): string {
+  const near = nearest(word, known).map((name) => `${dashes}${name}`);
+  return near.length > 0 ? ` Did you mean ${near.join(" or ")}?` : "";
+}
+
 /** Up to two of `known` within a third of `word`'s length in edits, or that begin with it. */
-export function nearest(word: string, known: readonly string[]): string[] {
+function nearest(word: string, known: readonly string[]): string[] {
   return known
     .map((name) => ({ name, edits: name.startsWith(word) ? 0 : editDistance(word, name) }))
     .filter(({ edits }) => word.length > 1 && edits <= Math.max(1, Math.floor(word.length / 3)))

@@ -6,7 +6,7 @@
 
 import manifest from "../deno.json" with { type: "json" };
 import type { CommandEntry } from "./commands.ts";
-import { nearest, parseFlags, UsageError } from "./flags.ts";
+import { parseFlags, unknownCommand, UsageError } from "./flags.ts";
 import { commandManual, type Described, programManual } from "./manual.ts";
 import { helpText, type Page } from "./page.ts";
 import { print } from "./standard_output.ts";
@@ -40,8 +40,9 @@ export function manOf(commands: Commands): (args: readonly string[]) => Promise<
       return 0;
     }
     if (more.length > 0) throw new UsageError("latent man takes one command.");
-    if (name !== undefined && !Object.hasOwn(commands, name)) throw unknown(name, commands);
-    const names = name === undefined ? Object.keys(commands) : [name];
+    const known = Object.keys(commands);
+    if (name !== undefined && !known.includes(name)) throw unknownCommand(name, known);
+    const names = name === undefined ? known : [name];
     const described = await Promise.all(names.map(async (each): Promise<Described> => ({
       name: each,
       about: commands[each]!.about,
@@ -57,10 +58,4 @@ export function manOf(commands: Commands): (args: readonly string[]) => Promise<
     print(text.trimEnd());
     return 0;
   };
-}
-
-function unknown(name: string, commands: Commands): UsageError {
-  const near = nearest(name, Object.keys(commands));
-  const hint = near.length > 0 ? ` Did you mean ${near.join(" or ")}?` : "";
-  return new UsageError(`Unknown command ${JSON.stringify(name)}.${hint} See latent --help.`);
 }

@@ -11,7 +11,7 @@ import {
   trainLora,
   trainTextualInversion,
 } from "../training/mod.ts";
-import { type FlagTable, nearest, parseFlags, UsageError } from "./flags.ts";
+import { didYouMean, type FlagTable, parseFlags, UsageError } from "./flags.ts";
 import { withInterrupt } from "./interrupt.ts";
 import { helpText, type Page } from "./page.ts";
 import { print } from "./standard_output.ts";
@@ -160,8 +160,7 @@ export async function train(args: readonly string[]): Promise<number> {
   }
   const kind = Object.hasOwn(KINDS, name) ? KINDS[name] : undefined;
   if (!kind) {
-    const near = nearest(name, Object.keys(KINDS));
-    const hint = near.length > 0 ? ` Did you mean ${near.join(" or ")}?` : "";
+    const hint = didYouMean(name, Object.keys(KINDS));
     throw new UsageError(`Unknown kind of training ${JSON.stringify(name)}.${hint}`);
   }
   const { flags, positionals } = parseFlags(kind.page.flags, rest);

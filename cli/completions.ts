@@ -9,7 +9,7 @@ import type { CommandEntry } from "./commands.ts";
 import { bashScript } from "./completions_bash.ts";
 import { fishScript } from "./completions_fish.ts";
 import { zshScript } from "./completions_zsh.ts";
-import { type Flag, parseFlags, UsageError } from "./flags.ts";
+import { COMMON_FLAGS, type Flag, parseFlags, UsageError } from "./flags.ts";
 import { helpText, type Page, type Words } from "./page.ts";
 import { print } from "./standard_output.ts";
 
@@ -45,7 +45,7 @@ export const COMPLETIONS_PAGE: Page = {
     'latent completions zsh > "${fpath[1]}/_latent"',
     "latent completions fish > ~/.config/fish/completions/latent.fish",
   ],
-  flags: { help: { kind: "switch", short: "h", help: "this text" } },
+  flags: { help: COMMON_FLAGS.help },
   words: [Object.keys(SHELLS)],
 };
 

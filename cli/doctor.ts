@@ -16,7 +16,7 @@ import {
   isHealthy,
   textOf,
 } from "./doctor_report.ts";
-import { type FlagTable, parseFlags, UsageError } from "./flags.ts";
+import { COMMON_FLAGS, type FlagTable, parseFlags, UsageError } from "./flags.ts";
 import { helpText, type Page } from "./page.ts";
 import { print } from "./standard_output.ts";
 
@@ -24,8 +24,8 @@ import { print } from "./standard_output.ts";
 export const DOCTOR_FLAGS = {
   network: { kind: "switch", help: "see whether the Hub can be reached, too" },
   json: { kind: "switch", help: "the report as one JSON object" },
-  verbose: { kind: "switch", short: "v", help: "with an error, where it happened" },
-  help: { kind: "switch", short: "h", help: "this text" },
+  verbose: COMMON_FLAGS.verbose,
+  help: COMMON_FLAGS.help,
 } as const satisfies FlagTable;
 
 /** Help of `latent doctor`. */

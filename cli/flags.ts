@@ -36,6 +36,16 @@ export interface Flag {
 /** A table of flags, by long name without the dashes. */
 export type FlagTable = Readonly<Record<string, Flag>>;
 
+/**
+ * Flags that many commands have. A table takes them from here, not as copies: the manual page of the
+ * whole program explains each flag once, and knows it by its identity.
+ */
+export const COMMON_FLAGS = {
+  quiet: { kind: "switch", short: "q", help: "no messages" },
+  verbose: { kind: "switch", short: "v", help: "where an error comes from" },
+  help: { kind: "switch", short: "h", help: "this text" },
+} as const satisfies FlagTable;
+
 /** The type that a parsed flag has. */
 type FlagValue<F extends Flag> = F["kind"] extends "switch" ? boolean
   : F["kind"] extends "list" ? string[]

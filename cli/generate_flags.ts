@@ -14,8 +14,7 @@ import {
   PRECISIONS,
   schedulerNames,
 } from "../mod.ts";
-import type { FlagTable, FlagValues } from "./flags.ts";
-import { UsageError } from "./flags.ts";
+import { COMMON_FLAGS, type FlagTable, type FlagValues, UsageError } from "./flags.ts";
 import { type Reporter, reporterOf } from "./reporter.ts";
 import { PROVIDER_FLAGS, providersOf } from "./provider_flags.ts";
 import {
@@ -174,9 +173,7 @@ export const GENERATE_FLAGS = {
     help: "file, folder/, template with {index} {seed} {prompt}, or -",
   },
   json: { kind: "switch", help: "events as JSON lines" },
-  quiet: { kind: "switch", short: "q", help: "no messages" },
-  verbose: { kind: "switch", short: "v", help: "where an error comes from" },
-  help: { kind: "switch", short: "h", help: "this text" },
+  ...COMMON_FLAGS,
 } as const satisfies FlagTable;
 
 /** Parsed {@linkcode GENERATE_FLAGS}. */

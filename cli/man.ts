@@ -6,7 +6,7 @@
 
 import manifest from "../deno.json" with { type: "json" };
 import type { CommandEntry } from "./commands.ts";
-import { parseFlags, unknownCommand, UsageError } from "./flags.ts";
+import { COMMON_FLAGS, parseFlags, unknownCommand, UsageError } from "./flags.ts";
 import { commandManual, type Described, programManual } from "./manual.ts";
 import { helpText, type Page } from "./page.ts";
 import { print } from "./standard_output.ts";
@@ -25,7 +25,7 @@ export function manPageOf(commands: Commands): Page {
       "mkdir -p ~/.local/share/man/man1 && latent man > ~/.local/share/man/man1/latent.1",
       "latent man generate > latent-generate.1",
     ],
-    flags: { help: { kind: "switch", short: "h", help: "this text" } },
+    flags: { help: COMMON_FLAGS.help },
     words: [Object.keys(commands)],
   };
 }

@@ -13,15 +13,15 @@ import {
   verifyRuntime,
 } from "../mod.ts";
 import { probeLibrary } from "./doctor_children.ts";
-import { type FlagTable, parseFlags, UsageError } from "./flags.ts";
+import { COMMON_FLAGS, type FlagTable, parseFlags, UsageError } from "./flags.ts";
 import { helpText, type Page } from "./page.ts";
 import { print } from "./standard_output.ts";
 
 /** Flags of `latent runtime`. */
 export const RUNTIME_FLAGS = {
   json: { kind: "switch", help: "one JSON object a line" },
-  verbose: { kind: "switch", short: "v", help: "with an error, where it happened" },
-  help: { kind: "switch", short: "h", help: "this text" },
+  verbose: COMMON_FLAGS.verbose,
+  help: COMMON_FLAGS.help,
 } as const satisfies FlagTable;
 
 /** Help of `latent runtime`. */

@@ -6,28 +6,22 @@
 
 import {
   type LoraOptions,
-  RUN_DEFAULTS as TRAINING_DEFAULTS,
+  RUN_DEFAULTS as D,
   type RunOptions as TrainingOptions,
 } from "../training/mod.ts";
-import { type FlagTable, type FlagValues, UsageError } from "./flags.ts";
+import { COMMON_FLAGS, type FlagTable, type FlagValues, UsageError } from "./flags.ts";
+import { GENERATE_FLAGS } from "./generate_flags.ts";
 import { PROVIDER_FLAGS, providersOf } from "./provider_flags.ts";
-
-const D = TRAINING_DEFAULTS;
 
 /** Flags of every kind of training. */
 export const TRAIN_FLAGS = {
-  model: {
-    kind: "text",
-    value: "MODEL",
-    short: "m",
-    help: "a diffusers folder, single file or name on the Hub (the embedded model)",
-  },
+  model: GENERATE_FLAGS.model,
   config: {
     kind: "text",
     value: "DIR",
     help: "for a single file: a diffusers folder whose configurations it has",
   },
-  variant: { kind: "text", value: "NAME", help: "the model's files of a variant, such as fp16" },
+  variant: GENERATE_FLAGS.variant,
   images: {
     kind: "text",
     value: "DIR",
@@ -92,10 +86,8 @@ export const TRAIN_FLAGS = {
   },
   ...PROVIDER_FLAGS,
   threads: { kind: "integer", range: [1, 1024], help: "of one operator (ONNX Runtime's choice)" },
-  json: { kind: "switch", help: "events as JSON lines" },
-  quiet: { kind: "switch", short: "q", help: "no messages" },
-  verbose: { kind: "switch", short: "v", help: "where an error comes from" },
-  help: { kind: "switch", short: "h", help: "this text" },
+  json: GENERATE_FLAGS.json,
+  ...COMMON_FLAGS,
 } as const satisfies FlagTable;
 
 /** Flags of `latent train textual-inversion`. */

@@ -5,7 +5,7 @@
  */
 
 import { Image, Upscaler } from "../mod.ts";
-import { type FlagTable, parseFlags, UsageError } from "./flags.ts";
+import { COMMON_FLAGS, type FlagTable, parseFlags, UsageError } from "./flags.ts";
 import { PROVIDER_FLAGS, providersOf } from "./provider_flags.ts";
 import { withInterrupt } from "./interrupt.ts";
 import { openOutput } from "./output.ts";
@@ -24,9 +24,7 @@ export const UPSCALE_FLAGS = {
   },
   ...PROVIDER_FLAGS,
   output: { kind: "text", value: "PATH", short: "o", help: "file, folder/, template, or -" },
-  quiet: { kind: "switch", short: "q", help: "no messages" },
-  verbose: { kind: "switch", short: "v", help: "where an error comes from" },
-  help: { kind: "switch", short: "h", help: "this text" },
+  ...COMMON_FLAGS,
 } as const satisfies FlagTable;
 
 /** Help of `latent upscale`. */

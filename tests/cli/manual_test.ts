@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { main } from "../../cli.ts";
 import { COMMANDS } from "../../cli/commands.ts";
-import { type FlagTable, UsageError } from "../../cli/flags.ts";
+import { COMMON_FLAGS, type FlagTable, UsageError } from "../../cli/flags.ts";
 import { manOf } from "../../cli/man.ts";
 import { escaped } from "../../cli/manual_roff.ts";
 import { helpText, type Page, wrap } from "../../cli/page.ts";
@@ -73,6 +73,14 @@ Deno.test("latent man names flags once, and those of an earlier command by their
   }));
   assert.equal(text.split("No messages.").length, 2);
   assert.match(text, /Decibels\.\n\.PP\nAs above: \\-\\-quiet\./);
+});
+
+Deno.test("latent man explains --quiet, --verbose and --help once", async () => {
+  const text = await printed(main, "man");
+  for (const { help } of Object.values(COMMON_FLAGS)) {
+    const sentence = `${help[0]!.toUpperCase()}${help.slice(1)}.\n`;
+    assert.equal(text.split(sentence).length, 2, sentence);
+  }
 });
 
 Deno.test("latent man refuses what is no command", async () => {

@@ -9,7 +9,7 @@ import type { CommandEntry } from "./commands.ts";
 import { bashScript } from "./completions_bash.ts";
 import { fishScript } from "./completions_fish.ts";
 import { zshScript } from "./completions_zsh.ts";
-import { COMMON_FLAGS, type Flag, parseFlags, UsageError } from "./flags.ts";
+import { COMMON_FLAGS, type Flag, parseFlags, pathKind, UsageError } from "./flags.ts";
 import { helpText, type Page, type Words } from "./page.ts";
 import { print } from "./standard_output.ts";
 
@@ -100,13 +100,11 @@ export function spellings([name, flag]: NamedFlag): string[] {
 /** What follows a flag: words, files, folders, what nobody can list, or nothing. */
 export type Value = { readonly words: readonly string[] } | "file" | "folder" | "other" | "none";
 
-/** What follows a flag; its value's name tells files and folders. */
-export function valueOf({ kind, choices, suggests, value = "" }: Flag): Value {
-  if (kind === "switch") return "none";
-  const words = choices ?? suggests;
-  if (words) return { words };
-  if (value === "DIR") return "folder";
-  return /^(FILE|PATH|MODEL)/.test(value) ? "file" : "other";
+/** What follows a flag. */
+export function valueOf(flag: Flag): Value {
+  if (flag.kind === "switch") return "none";
+  const words = flag.choices ?? flag.suggests;
+  return words ? { words } : pathKind(flag) ?? "other";
 }
 
 /** A word for any of the shells. */

@@ -9,10 +9,11 @@ import {
   type NamedFlag,
   quoted,
   spellings,
-  type Value,
   valueOf,
   withKinds,
 } from "./completions.ts";
+import { valueName } from "./flag_help.ts";
+import type { Flag } from "./flags.ts";
 
 /** The file that zsh reads: `_latent` in a folder of its `fpath`. */
 export function zshScript(commands: readonly Completed[]): string {
@@ -74,7 +75,7 @@ ${specs.map((spec) => `        ${quoted(spec)}`).join(" \\\n")} ;;`;
 }
 
 function flagSpecs(entry: NamedFlag): string[] {
-  const [, flag] = entry, action = actionOf(flag.value, valueOf(flag));
+  const [, flag] = entry, action = actionOf(flag);
   const repeats = flag.kind === "list" ? "*" : "";
   const help = flag.help.replaceAll(/[[\]:\\]/g, "\\$&");
   return spellings(entry).map((text) => {
@@ -83,9 +84,9 @@ function flagSpecs(entry: NamedFlag): string[] {
   });
 }
 
-function actionOf(name: string | undefined, value: Value): string {
-  const label = (name ?? "N").replaceAll(":", "\\:");
-  if (typeof value === "object") return `:${name ?? "NAME"}:(${value.words.join(" ")})`;
+function actionOf(flag: Flag): string {
+  const value = valueOf(flag), label = valueName(flag).replaceAll(":", "\\:");
+  if (typeof value === "object") return `:${label}:(${value.words.join(" ")})`;
   return {
     file: `:${label}:_files`,
     folder: `:${label}:_files -/`,

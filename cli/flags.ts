@@ -131,6 +131,12 @@ function joinNegativeNumbers(
   return joined;
 }
 
+/** What a flag names on the disk, as its value's name tells; `PATH` and `MODEL` may be folders, too. */
+export function pathKind({ value = "" }: Flag): "file" | "folder" | undefined {
+  if (value === "DIR") return "folder";
+  return /^(FILE|PATH|MODEL)/.test(value) ? "file" : undefined;
+}
+
 /** Reads one value by its flag's kind. */
 function readValue(flag: Flag, name: string, text: string | undefined): unknown {
   if (flag.kind === "switch") {
@@ -140,7 +146,7 @@ function readValue(flag: Flag, name: string, text: string | undefined): unknown 
   if (text === undefined) {
     throw new UsageError(`${name} needs a value${flag.value ? ` ${flag.value}` : ""}.`);
   }
-  if (text === "" && /^(FILE|PATH|DIR|MODEL)/.test(flag.value ?? "")) {
+  if (text === "" && pathKind(flag) !== undefined) {
     throw new UsageError(`${name} needs a value ${flag.value}; got "".`);
   }
   if (flag.kind === "integer") return readInteger(flag, name, text);
@@ -210,35 +216,4 @@ function nearest(word: string, known: readonly string[]): string[] {
     .sort((a, b) => a.edits - b.edits)
     .slice(0, 2)
     .map(({ name }) => name);
-}
-
-/** The flags' part of a command's help: one aligned line a flag. */
-export function helpOf(table: FlagTable): string {
-  const rows = Object.entries(table).map(([name, flag]) => {
-    const value = flag.kind === "switch" ? "" : ` ${flag.value ?? (flag.choices ? "NAME" : "N")}`;
-    const short = flag.short ? `-${flag.short}, ` : "    ";
-    const also = flag.aliases?.length ? ` (also --${flag.aliases.join(", --")})` : "";
-    const choices = flag.choices ? `: ${flag.choices.join(", ")}` : "";
-    return { left: `  ${short}--${name}${value}`, right: `${flag.help}${choices}${also}` };
-  });
-  const width = Math.min(34, Math.max(...rows.map(({ left }) => left.length)));
-  return rows.map(({ left, right }) => wrapRow(left, right, width)).join("\n");
-}
-
-/** One help row, its text wrapped within 80 columns. */
-function wrapRow(left: string, right: string, width: number): string {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of right.split(" ")) {
-    if (line && line.length + word.length + 1 > 78 - width) {
-      lines.push(line);
-      line = word;
-    } else {
-      line = line ? `${line} ${word}` : word;
-    }
-  }
-  lines.push(line);
-  const indent = " ".repeat(width + 2);
-  const first = left.length > width ? `${left}\n${indent}` : left.padEnd(width + 2);
-  return first + lines.join(`\n${indent}`);
 }

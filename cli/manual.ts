@@ -6,6 +6,7 @@
 
 import { EVENTS_VERSION } from "./events.ts";
 import { type EventWords, RUN_EVENTS, TRAINING_EVENTS } from "./events_about.ts";
+import { valueName } from "./flag_help.ts";
 import type { Flag } from "./flags.ts";
 import {
   escaped,
@@ -138,9 +139,8 @@ function flagSections({ flags, kinds = {} }: Page): string[] {
 }
 
 function flagItem([name, flag]: readonly [string, Flag]): string {
-  const { short, aliases = [], choices, suggests, help } = flag;
+  const { short, aliases = [], choices, suggests, help } = flag, value = valueName(flag);
   const spellings = [...(short ? [`-${short}`] : []), ...[name, ...aliases].map((n) => `--${n}`)];
-  const value = flag.kind === "switch" ? "" : flag.value ?? (choices ? "NAME" : "N");
   const sentence = `${help[0]!.toUpperCase()}${help.slice(1)}`;
   const words = choices
     ? `: ${choices.join(", ")}`

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { wrap } from "./page.ts";
+import { wrap } from "./wrap.ts";
 
 /** Text as roff shows it unchanged. */
 export function escaped(text: string): string {

@@ -4,7 +4,9 @@
  * @module
  */
 
-import { type FlagTable, helpOf } from "./flags.ts";
+import { helpOf } from "./flag_help.ts";
+import type { FlagTable } from "./flags.ts";
+import { wrap } from "./wrap.ts";
 
 /** What the words between the flags are: some of a list, files, or what nobody can list. */
 export type Words = readonly string[] | "file" | "text";
@@ -49,17 +51,6 @@ export function listOf(entries: Readonly<Record<string, { readonly about: string
   return Object.entries(entries)
     .map(([name, { about }]) => `  ${name.padEnd(width)}${about}`)
     .join("\n");
-}
-
-/** Words in lines of at most `columns` characters. */
-export function wrap(text: string, columns: number): string {
-  const lines = [""];
-  for (const word of text.split(" ")) {
-    const line = lines.at(-1)!;
-    if (line !== "" && line.length + 1 + word.length > columns) lines.push(word);
-    else lines[lines.length - 1] = line === "" ? word : `${line} ${word}`;
-  }
-  return lines.join("\n");
 }
 
 function indented(example: string): string {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type FlagTable, helpOf, parseFlags, UsageError } from "../../cli/flags.ts";
+import { helpOf } from "../../cli/flag_help.ts";
+import { type FlagTable, parseFlags, UsageError } from "../../cli/flags.ts";
 
 const TABLE = {
   prompt: { kind: "text", short: "p", help: "what" },

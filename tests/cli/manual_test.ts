@@ -6,7 +6,8 @@ import { COMMANDS } from "../../cli/commands.ts";
 import { COMMON_FLAGS, type FlagTable, UsageError } from "../../cli/flags.ts";
 import { manOf } from "../../cli/man.ts";
 import { escaped } from "../../cli/manual_roff.ts";
-import { helpText, type Page, wrap } from "../../cli/page.ts";
+import { helpText, type Page } from "../../cli/page.ts";
+import { wrap } from "../../cli/wrap.ts";
 import { inFolder, output, printed } from "./process.ts";
 
 /** Every page with the words that lead to it. */

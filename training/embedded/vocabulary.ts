@@ -1,4 +1,5 @@
 /** The tokenizer's training: byte-level BPE (Sennrich et al. 2016, arXiv:1508.07909), as CLIP has it. */
+import { clipVocabulary } from "../../pipeline/clip_vocabulary.ts";
 
 /** How often words occur in 6,000 captions, and 40 for words that are there to be known at all. */
 // deno-fmt-ignore
@@ -60,29 +61,12 @@ function merged(symbols: readonly string[], [first, second]: [string, string]): 
   return out;
 }
 
-/** CLIP's stand-ins for bytes: printable characters for themselves, the others from U+0100 on. */
-function byteSymbols(): string[] {
-  const printable = (byte: number) =>
-    byte >= 33 && byte <= 126 || byte >= 161 && byte <= 172 || byte >= 174;
-  const bytes = Array.from({ length: 256 }, (_, byte) => byte);
-  const plain = bytes.filter(printable).map((byte) => String.fromCharCode(byte));
-  const rest = bytes.filter((byte) => !printable(byte));
-  return [...plain, ...rest.map((_, i) => String.fromCharCode(256 + i))];
-}
-
 /** The files of a tokenizer folder, by name. */
 export function tokenizerFiles(merges: readonly (readonly [string, string])[], length: number) {
-  const bytes = byteSymbols(), start = "<|startoftext|>", end = "<|endoftext|>";
-  const tokens = [
-    ...bytes,
-    ...bytes.map((b) => b + END),
-    ...merges.map((m) => m.join("")),
-    start,
-    end,
-  ];
+  const start = "<|startoftext|>", end = "<|endoftext|>";
   const special = { bos_token: start, eos_token: end, unk_token: end, pad_token: end };
   return {
-    "vocab.json": JSON.stringify(Object.fromEntries(tokens.map((token, id) => [token, id]))),
+    "vocab.json": JSON.stringify(clipVocabulary(merges)),
     "merges.txt": ["#version: 0.2", ...merges.map((m) => m.join(" ")), ""].join("\n"),
     "special_tokens_map.json": JSON.stringify(special, null, 2),
     "tokenizer_config.json": JSON.stringify(

@@ -10,17 +10,11 @@ import { constant, input, type Value } from "../../graph/value.ts";
 import type { ClipTextConfig, ClipVisionConfig } from "../../models/clip_config.ts";
 import { clipTextModel } from "../../models/clip_text.ts";
 import { clipVisionModel } from "../../models/clip_vision.ts";
+import type { Network } from "../../pipeline/model_parts.ts";
 import { TorchCpuGenerator } from "../../schedulers/random/torch_cpu.ts";
-import type { TensorSource } from "../../weights/stored_tensor.ts";
 import { contrastiveLoss, crossEntropy } from "../losses.ts";
 import { ANSWER_COUNT, ANSWERS, KEYS } from "./contrast_batches.ts";
 import type { Saying } from "./captions.ts";
-
-/** The two halves. */
-export interface ClipPair {
-  readonly text: { readonly config: ClipTextConfig; readonly weights: TensorSource };
-  readonly vision: { readonly config: ClipVisionConfig; readonly weights: TensorSource };
-}
 
 /** What is trained, and by what. */
 export interface ContrastGraph {
@@ -37,7 +31,10 @@ export interface ContrastGraph {
  * `answers` [B, 41], `places` [B, S, 6]. With `textLocked` the text half is as it is.
  */
 export function contrastGraph(
-  { text, vision }: ClipPair,
+  { text, vision }: {
+    readonly text: Network<ClipTextConfig>;
+    readonly vision: Network<ClipVisionConfig>;
+  },
   batch: number,
   { textLocked = false } = {},
 ): ContrastGraph {
@@ -46,7 +43,7 @@ export function contrastGraph(
   const words = scope(
     "text",
     () =>
-      clipTextModel({ ...text.config, projected: true }, text.weights, { batch, sequence }, {
+      clipTextModel(text.config, text.weights, { batch, sequence }, {
         values: { input_ids: ids },
         ...(!textLocked && { parameter: all }),
         pooled: true,

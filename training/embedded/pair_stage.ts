@@ -1,4 +1,5 @@
 /** The CLIP pair's training, and its image half's alone. */
+import { openClipPair } from "../../pipeline/clip_pair.ts";
 import type { SessionBuilder } from "../../pipeline/session_builder.ts";
 import { adamw, type Optimizer } from "../optimizers.ts";
 import { Trainer } from "../trainer.ts";
@@ -24,10 +25,11 @@ export async function* trainPair(
   options: StageOptions & { readonly textLocked: boolean },
 ): AsyncGenerator<TrainingEvent, void, void> {
   const { builder, steps, batch, saveEvery, signal, textLocked } = options;
-  const pair = await workspace.pair(), name = textLocked ? "image" : "pair";
-  const graph = contrastGraph(pair, batch, { textLocked });
+  const pair = await openClipPair(await workspace.parts(), undefined);
+  const { vision } = pair, text = pair.text!; // `Workspace.begin` wrote both halves.
+  const name = textLocked ? "image" : "pair";
+  const graph = contrastGraph({ text, vision }, batch, { textLocked });
   const { seed } = workspace, fields = await workspace.fields();
-  const { textEncoders: [text] } = await workspace.parts();
   const step = trainingStep({
     parameters: graph.parameters,
     loss: graph.loss,
@@ -35,14 +37,13 @@ export async function* trainPair(
     clipNorm: 1,
   });
   const initial = new Map([
-    ...await valuesOf(pair.text.weights),
-    ...await valuesOf(pair.vision.weights),
-    ["logit_scale", await workspace.logitScale()],
-    ["digit_head.weight", new Float32Array(10 * pair.vision.config.projectionDim)],
+    ...await valuesOf(text.weights),
+    ...await valuesOf(vision.weights),
+    ["digit_head.weight", new Float32Array(10 * vision.config.projectionDim)],
     ["digit_head.bias", new Float32Array(10)],
   ]);
   using trainer = await Trainer.create(builder, step, initial);
-  const source = { fields, tokenizer: text!.tokenizer, batch, seed: seed + Number(textLocked) };
+  const source = { fields, tokenizer: text.tokenizer, batch, seed: seed + Number(textLocked) };
   yield* trainStage({
     identity: JSON.stringify({ stage: name, seed, batch }),
     trainer,

@@ -1,7 +1,6 @@
 /** The folder in which the embedded model is trained: what stages leave for the next. */
 import { join } from "node:path";
 import { exists } from "../../pipeline/existing.ts";
-import { clipVisionConfig } from "../../models/clip_config.ts";
 import { type VaeConfig, vaeConfig } from "../../models/vae_config.ts";
 import { assetFolder } from "../../pipeline/assets.ts";
 import { type ModelParts, type Network, openFolder } from "../../pipeline/model_parts.ts";
@@ -10,7 +9,6 @@ import { openComponent, openWeights } from "../../weights/open_weights.ts";
 import { toFloat32 } from "../../weights/read.ts";
 import { writeSafetensors } from "../../weights/safetensors_write.ts";
 import { tensorInMemory, type TensorSource, tensorSource } from "../../weights/stored_tensor.ts";
-import type { ClipPair } from "./contrast_graph.ts";
 import { type Fields, makeFields, openFields, saveFields } from "./fields.ts";
 import { freshWeights } from "./fresh_weights.ts";
 import { tokenizerFiles, trainMerges } from "./vocabulary.ts";
@@ -115,44 +113,15 @@ export class Workspace {
     };
   }
 
-  /** The CLIP pair as it is now; the text's projection is among the text's weights. */
-  async pair(): Promise<ClipPair> {
-    const { textEncoders: [text] } = await this.parts();
-    const path = join(this.model, "image_encoder", "config.json");
-    const shared = await openWeights(join(this.model, WEIGHTS.shared));
-    return {
-      text: {
-        config: text!.config,
-        weights: tensorSource(this.model, [
-          ...all(text!.weights),
-          ...all(only(shared, PROJECTION)),
-        ]),
-      },
-      vision: {
-        config: clipVisionConfig(await readJsonObject(path), path),
-        weights: await openWeights(join(this.model, WEIGHTS.vision)),
-      },
-    };
-  }
-
-  /** The logarithm of what the pair's cosines are multiplied by. */
-  async logitScale(): Promise<Float32Array> {
-    const shared = await openWeights(join(this.model, WEIGHTS.shared));
-    return await toFloat32(shared.get(SCALE)!);
-  }
-
   /** Replaces those of a network's tensors that `values` has. */
   async write(name: NetworkName, values: Values): Promise<void> {
     const path = join(this.model, WEIGHTS[name]), source = await openWeights(path);
-    const tensors = all(source).map((stored) => {
-      const data = values.get(stored.name);
-      return data ? tensorInMemory(stored.name, "F32", stored.shape, data.slice()) : stored;
-    });
     // Read whole before the file is replaced: stored tensors point into it.
     const whole = await Promise.all(
-      tensors.map(async (tensor) =>
-        tensorInMemory(tensor.name, "F32", tensor.shape, await toFloat32(tensor))
-      ),
+      all(source).map(async (stored) => {
+        const data = values.get(stored.name) ?? await toFloat32(stored);
+        return tensorInMemory(stored.name, "F32", stored.shape, data);
+      }),
     );
     await writeSafetensors(path, whole, { metadata: { format: "pt" } });
   }

@@ -1,6 +1,11 @@
 /** Networks that have learned nothing yet: the shapes of one, filled with random numbers. */
 import { TorchCpuGenerator } from "../../schedulers/random/torch_cpu.ts";
-import { tensorInMemory, type TensorSource, tensorSource } from "../../weights/stored_tensor.ts";
+import {
+  elementCount,
+  tensorInMemory,
+  type TensorSource,
+  tensorSource,
+} from "../../weights/stored_tensor.ts";
 import { derivedSeed } from "../derived_seed.ts";
 
 /** How the matrices of a network begin. */
@@ -37,7 +42,7 @@ function uniform(
   inputs: number,
   random: TorchCpuGenerator,
 ): Float32Array {
-  const count = size(shape);
+  const count = elementCount(shape);
   if (shape.length === 1 && isNorm(name)) return constant(name, count);
   if (SILENT.test(name)) return new Float32Array(count);
   const bound = 1 / Math.sqrt(inputs);
@@ -50,7 +55,7 @@ function transformer(
   inputs: number,
   random: TorchCpuGenerator,
 ): Float32Array {
-  const count = size(shape);
+  const count = elementCount(shape);
   const isTable = /embedding(\.weight)?$/.test(name);
   if (!isTable && shape.length === 1) return constant(name, count);
   const adds = /(out_proj|fc2)\.weight$/.test(name) ? 0.5 : 1;
@@ -66,9 +71,5 @@ function constant(name: string, count: number): Float32Array {
 /** Numbers that one output of a layer is made of; a bias goes with its matrix. */
 function inputsOf(name: string, like: TensorSource): number {
   const matrix = like.get(name.replace(/bias$/, "weight")) ?? like.get(name)!;
-  return Math.max(1, size(matrix.shape.slice(1)));
-}
-
-function size(shape: readonly number[]): number {
-  return shape.reduce((a, b) => a * b, 1);
+  return Math.max(1, elementCount(matrix.shape.slice(1)));
 }

@@ -3,6 +3,7 @@ import { openSafetensors } from "../weights/safetensors.ts";
 import { writeSafetensors } from "../weights/safetensors_write.ts";
 import { tensorInMemory } from "../weights/stored_tensor.ts";
 import { toFloat32 } from "../weights/read.ts";
+import { besideOutput } from "./output.ts";
 import { TrainingError } from "./training_error.ts";
 
 /** What a checkpoint holds. */
@@ -17,7 +18,7 @@ export interface Checkpoint {
 
 /** Where the checkpoint of a result is kept. */
 export function checkpointPath(output: string): string {
-  return `${output.replace(/\/+$/, "")}.checkpoint.safetensors`;
+  return besideOutput(output, "checkpoint.safetensors");
 }
 
 /**

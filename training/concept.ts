@@ -13,6 +13,7 @@ import { type ClassPictures, drawClassPictures } from "./class_pictures.ts";
 import { denoiserGraph, noiseSettings } from "./denoiser_graph.ts";
 import { encodePrompts, type Example } from "./examples.ts";
 import { promptsWith } from "./new_word.ts";
+import { besideOutput } from "./output.ts";
 import {
   builderOf,
   identityOf,
@@ -146,7 +147,7 @@ function classOf(
       'Cannot draw class pictures: no prompt is given for them, such as "a photo of a dog".',
     );
   }
-  const folder = classImages ?? `${output.replace(/\/+$/, "")}.class`;
+  const folder = classImages ?? besideOutput(output, "class");
   return { folder, drawn: { folder, count, prompt } };
 }
 

@@ -4,6 +4,7 @@ import { folderOf, type ModelParts } from "../pipeline/model_parts.ts";
 import type { LoraNetwork } from "../weights/lora_names.ts";
 import { writeSafetensors } from "../weights/safetensors_write.ts";
 import { type StoredTensor, tensorInMemory, type TensorSource } from "../weights/stored_tensor.ts";
+import { folderWhole } from "./output.ts";
 import { TrainingError } from "./training_error.ts";
 
 /** A tensor with new values. */
@@ -47,16 +48,15 @@ function exists(path: string): boolean {
 }
 
 /**
- * Writes the folder: beside `output` first, then renamed. Weights keep the element types that they
- * had, under the usual names without a variant.
+ * Writes the folder: it is there whole or not at all. Weights keep the element types that they had,
+ * under the usual names without a variant.
  */
 export async function saveModelFolder(
   parts: ModelParts,
   output: string,
   changed: readonly ChangedTensor[],
 ): Promise<void> {
-  const beside = `${output.replace(/\/+$/, "")}.${crypto.randomUUID()}.tmp`;
-  try {
+  await folderWhole(output, async (beside) => {
     const networks = networksOf(parts);
     await copy(folderOf(parts), beside, new Set(networks.map(({ folder }) => folder)));
     for (const { folder, network, weights } of networks) {
@@ -72,11 +72,7 @@ export async function saveModelFolder(
       const metadata = { format: "pt" };
       await writeSafetensors(join(beside, folder, `${name}.safetensors`), tensors, { metadata });
     }
-    await Deno.rename(beside, output);
-  } catch (error) {
-    await Deno.remove(beside, { recursive: true }).catch(() => {}); // The first error counts.
-    throw error;
-  }
+  });
 }
 
 function networksOf(

@@ -4,6 +4,7 @@ import { toFloat16 } from "../../weights/read.ts";
 import { openSafetensors } from "../../weights/safetensors.ts";
 import { writeSafetensors } from "../../weights/safetensors_write.ts";
 import { tensorInMemory } from "../../weights/stored_tensor.ts";
+import { folderWhole } from "../output.ts";
 
 const EXTENSION = ".safetensors";
 
@@ -16,14 +17,7 @@ export async function saveModel(
   to: string,
   { half }: { readonly half: boolean },
 ): Promise<void> {
-  const beside = `${to.replace(/\/+$/, "")}.${crypto.randomUUID()}.tmp`;
-  try {
-    await copy(from, beside, half);
-    await Deno.rename(beside, to);
-  } catch (error) {
-    await Deno.remove(beside, { recursive: true }).catch(() => {}); // The first error counts.
-    throw error;
-  }
+  await folderWhole(to, (beside) => copy(from, beside, half));
 }
 
 async function copy(from: string, to: string, half: boolean): Promise<void> {

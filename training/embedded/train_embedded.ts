@@ -4,6 +4,7 @@ import { exists } from "../../pipeline/existing.ts";
 import { cpu, type Provider } from "../../ffi/providers.ts";
 import { openRuntime } from "../../ffi/runtime.ts";
 import { SessionBuilder } from "../../pipeline/session_builder.ts";
+import { besideOutput } from "../output.ts";
 import { TrainingError } from "../training_error.ts";
 import type { TrainingEvent } from "../training_run.ts";
 import { trainAutoencoder } from "./autoencoder_stage.ts";
@@ -73,7 +74,7 @@ export async function* trainEmbedded(
   options: EmbeddedOptions,
 ): AsyncGenerator<TrainingEvent, void, void> {
   const { output, seed = 0, providers = [cpu()], threads = 1, signal } = options;
-  const folder = `${output.replace(/\/+$/, "")}.training`;
+  const folder = besideOutput(output, "training");
   await checkFolders(options, folder);
   yield { kind: "stage", name: "digits as distance fields" };
   await Deno.mkdir(folder, { recursive: true });

@@ -3,14 +3,16 @@ import { join } from "node:path";
 import { exists } from "../../pipeline/existing.ts";
 import { type VaeConfig, vaeConfig } from "../../models/vae_config.ts";
 import { assetFolder } from "../../pipeline/assets.ts";
+import { writeWhole } from "../../pipeline/image_save.ts";
 import { type ModelParts, type Network, openFolder } from "../../pipeline/model_parts.ts";
 import { readJsonObject } from "../../pipeline/pipeline_index.ts";
 import { openComponent, openWeights } from "../../weights/open_weights.ts";
 import { toFloat32 } from "../../weights/read.ts";
 import { writeSafetensors } from "../../weights/safetensors_write.ts";
 import { tensorInMemory, type TensorSource, tensorSource } from "../../weights/stored_tensor.ts";
+import { folderWhole } from "../output.ts";
 import { type Fields, makeFields, openFields, saveFields } from "./fields.ts";
-import { freshWeights } from "./fresh_weights.ts";
+import { type Beginning, freshWeights } from "./fresh_weights.ts";
 import { tokenizerFiles, trainMerges } from "./vocabulary.ts";
 
 const PROJECTION = "text_projection.weight", SCALE = "logit_scale";
@@ -76,27 +78,7 @@ export class Workspace {
    */
   async begin(): Promise<void> {
     if (await exists(this.model)) return;
-    const embedded = await assetFolder("digits"),
-      beside = `${this.model}.${crypto.randomUUID()}.tmp`;
-    await Deno.mkdir(beside, { recursive: true });
-    await copyTexts(embedded, beside);
-    await writeTokenizer(join(beside, "tokenizer"));
-    const component = (name: string) => openComponent(join(embedded, name), { variant: "fp16" });
-    const write = async (name: NetworkName, like: TensorSource, how: "uniform" | "transformer") => {
-      const fresh = freshWeights(like, this.seed, how);
-      await writeSafetensors(join(beside, WEIGHTS[name]), all(fresh), {
-        metadata: { format: "pt" },
-      });
-    };
-    await write("unet", await component("unet"), "uniform");
-    await write("vae", await component("vae"), "uniform");
-    await write("text", await component("text_encoder"), "transformer");
-    await write("vision", await component("image_encoder"), "transformer");
-    const shared = await openWeights(join(embedded, WEIGHTS.shared));
-    const projection = freshWeights(only(shared, PROJECTION), this.seed, "transformer");
-    const scale = tensorInMemory(SCALE, "F32", [1], Float32Array.of(Math.log(1 / 0.07)));
-    await writeSafetensors(join(beside, WEIGHTS.shared), [...all(projection), scale]);
-    await Deno.rename(beside, this.model);
+    await folderWhole(this.model, (beside) => writeUntrained(beside, this.seed));
   }
 
   /** The model as it is now. */
@@ -128,10 +110,8 @@ export class Workspace {
 
   /** Changes keys of one of the model's JSON files. */
   async configure(file: string, change: Readonly<Record<string, unknown>>): Promise<void> {
-    const path = join(this.model, file), beside = `${path}.tmp`;
-    const json = { ...await readJsonObject(path), ...change };
-    await Deno.writeTextFile(beside, JSON.stringify(json, null, 2));
-    await Deno.rename(beside, path);
+    const path = join(this.model, file), json = { ...await readJsonObject(path), ...change };
+    await writeWhole(path, new TextEncoder().encode(JSON.stringify(json, null, 2)));
   }
 }
 
@@ -149,6 +129,26 @@ function all(source: TensorSource) {
 
 function only(source: TensorSource, name: string): TensorSource {
   return tensorSource(source.path, [source.get(name)!]);
+}
+
+/** Writes a model that has learned nothing into a new folder. */
+async function writeUntrained(folder: string, seed: number): Promise<void> {
+  const embedded = await assetFolder("digits");
+  await copyTexts(embedded, folder);
+  await writeTokenizer(join(folder, "tokenizer"));
+  const component = (name: string) => openComponent(join(embedded, name), { variant: "fp16" });
+  const write = async (name: NetworkName, like: TensorSource, how: Beginning) => {
+    const metadata = { format: "pt" }, fresh = freshWeights(like, seed, how);
+    await writeSafetensors(join(folder, WEIGHTS[name]), all(fresh), { metadata });
+  };
+  await write("unet", await component("unet"), "uniform");
+  await write("vae", await component("vae"), "uniform");
+  await write("text", await component("text_encoder"), "transformer");
+  await write("vision", await component("image_encoder"), "transformer");
+  const shared = await openWeights(join(embedded, WEIGHTS.shared));
+  const projection = freshWeights(only(shared, PROJECTION), seed, "transformer");
+  const scale = tensorInMemory(SCALE, "F32", [1], Float32Array.of(Math.log(1 / 0.07)));
+  await writeSafetensors(join(folder, WEIGHTS.shared), [...all(projection), scale]);
 }
 
 async function writeTokenizer(folder: string): Promise<void> {

@@ -15,6 +15,8 @@ import { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { type GenerateOptions, StableDiffusion } from "../mod.ts";
+import { DIGIT_WORDS } from "../training/embedded/palette.ts";
+import { median } from "./peers/compare.ts";
 
 const { values: asked } = parseArgs({
   options: {
@@ -29,7 +31,6 @@ const { values: asked } = parseArgs({
 });
 
 const COLORS = ["red", "green", "blue", "yellow", "purple", "white"];
-const DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
 
 /** One way to draw, with the seconds that a picture took in each round. */
 interface Contestant {
@@ -43,7 +44,7 @@ interface Contestant {
 
 function pictures(count: number): GenerateOptions[] {
   return Array.from({ length: count }, (_, i) => ({
-    prompt: `a ${COLORS[i % 6]} ${DIGITS[i % 10]}`,
+    prompt: `a ${COLORS[i % 6]} ${DIGIT_WORDS[i % 10]}`,
     seed: i,
     steps: Number(asked.steps),
     scheduler: "DDIM",
@@ -98,8 +99,6 @@ async function assertSame(sd: StableDiffusion, batch: number): Promise<void> {
     throw new Error(`Picture ${i} of a batch of ${batch} differs from the one drawn alone.`);
   }
 }
-
-const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[values.length >> 1]!;
 
 await using sd = await StableDiffusion.open(
   asked.model,

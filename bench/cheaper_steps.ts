@@ -3,7 +3,7 @@
  * pictures of the embedded model as the full run; the rounds alternate.
  *
  *     deno run -A bench/cheaper_steps.ts [--pictures 20] [--steps 25] [--scheduler NAME]
- *         [--rounds 2] [--record]
+ *         [--rounds 2] [--only "NAME;NAME"]
  *
  * @module
  */
@@ -11,6 +11,8 @@
 import { cpuUsage } from "node:process";
 import { parseArgs } from "node:util";
 import { type GenerateOptions, type Image, StableDiffusion } from "../mod.ts";
+import { DIGIT_WORDS } from "../training/embedded/palette.ts";
+import { median, psnr } from "./peers/compare.ts";
 import { machine } from "./peers/machine.ts";
 import { table } from "./peers/table.ts";
 
@@ -60,19 +62,12 @@ SETTINGS["0.2, then every 3rd + guidance 0 to 0.75"] = {
   guidanceInterval: [0, 0.75],
 };
 
-/** Peak signal to noise ratio in decibels; 99 for equal pictures. */
-function psnr(a: Image, b: Image): number {
-  const squares = a.data.reduce((sum, value, i) => sum + (value - b.data[i]!) ** 2, 0);
-  return squares === 0 ? 99 : 10 * Math.log10(255 ** 2 * a.data.length / squares);
-}
-
 const INKS = ["red", "green", "blue", "yellow", "white", "black"];
-const DIGITS = "zero one two three four five six seven eight nine".split(" ");
 const BACKGROUNDS = ["blue", "purple", "green", "white", "black", "yellow", "red"];
 
 /** Prompts that differ in digit and colours, with a seed each. */
 const jobs = Array.from({ length: Number(values.pictures) }, (_, i): GenerateOptions => ({
-  prompt: `a ${INKS[i % 6]} ${DIGITS[i % 10]} on a ${BACKGROUNDS[(i * 3 + 1) % 7]} background`,
+  prompt: `a ${INKS[i % 6]} ${DIGIT_WORDS[i % 10]} on a ${BACKGROUNDS[(i * 3 + 1) % 7]} background`,
   seed: i,
   steps: Number(values.steps),
   scheduler: values.scheduler,
@@ -100,13 +95,11 @@ for (const job of jobs) {
     for (const name of names) {
       const { image, ms } = await draw({ ...job, ...SETTINGS[name] });
       note(times, name, ms);
-      if (round === 0) note(apart, name, psnr(full.image, image));
+      if (round === 0) note(apart, name, Math.min(99, psnr(full.image, image)));
     }
   }
 }
 
-const sorted = (numbers: readonly number[]) => numbers.toSorted((a, b) => a - b);
-const median = (numbers: readonly number[]) => sorted(numbers)[numbers.length >> 1]!;
 const mean = (numbers: readonly number[]) => numbers.reduce((a, b) => a + b) / numbers.length;
 const whole = times.get("full")!;
 const rows = ["full", ...names].map((name) => {

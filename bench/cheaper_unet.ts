@@ -16,6 +16,7 @@ import { Tensor } from "../ffi/tensor.ts";
 import { unet, type UNetOptions } from "../models/unet.ts";
 import { openFolder } from "../pipeline/model_parts.ts";
 import { SessionBuilder } from "../pipeline/session_builder.ts";
+import { relativeError } from "./peers/compare.ts";
 import { machine } from "./peers/machine.ts";
 import { readMemory } from "./peers/memory.ts";
 import { table } from "./peers/table.ts";
@@ -112,13 +113,6 @@ for (let round = 0; round < Number(values.rounds); round++) {
   }
 }
 
-/** The error's size as part of the whole's. */
-function relative(a: Float32Array, b: Float32Array): number {
-  let error = 0, size = 0;
-  b.forEach((value, i) => (error += (a[i]! - value) ** 2, size += value ** 2));
-  return Math.sqrt(error / size);
-}
-
 const [whole] = ways, least = (numbers: readonly number[]) => Math.min(...numbers);
 const rows = ways.map((way) => [
   way.name,
@@ -127,7 +121,7 @@ const rows = ways.map((way) => [
   (least(way.ms) / least(whole!.ms)).toFixed(2),
   (least(way.used) / least(whole!.used)).toFixed(2),
   (way.own / 1e9).toFixed(2),
-  /merging/.test(way.name) ? relative(way.result, whole!.result).toExponential(1) : "",
+  /merging/.test(way.name) ? relativeError(way.result, whole!.result).toExponential(1) : "",
 ]);
 const head = ["", "ms, min", "processor", "ratio, min", "processor", "own GB", "error"];
 console.log(

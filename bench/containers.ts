@@ -19,7 +19,11 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { gunzipSync } from "node:zlib";
 import { type Latents, StableDiffusion } from "../mod.ts";
-import { type GeneratedTensor, writeSafetensors } from "../weights/safetensors_write.ts";
+import {
+  encodeHeader,
+  type GeneratedTensor,
+  writeSafetensors,
+} from "../weights/safetensors_write.ts";
 import { tensorByteLength } from "../weights/stored_tensor.ts";
 import { makePipelineFolder, type WriteWeights } from "./make_sd15.ts";
 import { larger, type Memory, NO_MEMORY, peakDuring, readProcessorTime } from "./peers/memory.ts";
@@ -70,18 +74,11 @@ async function make(folder: string, family: Family, dtype: DType, kind: string, 
 
 /** Writes a safetensors file whose tensors are a hole in it. */
 async function writeHoles(path: string, tensors: readonly GeneratedTensor[]): Promise<void> {
-  let end = 0;
-  const header = Object.fromEntries(tensors.map(({ name, dtype, shape }) => {
-    const begin = end;
-    end += tensorByteLength(dtype, shape);
-    return [name, { dtype, shape, data_offsets: [begin, end] }];
-  }));
-  const json = new TextEncoder().encode(JSON.stringify(header));
-  const start = new Uint8Array(8);
-  new DataView(start.buffer).setBigUint64(0, BigInt(json.length), true);
+  const header = encodeHeader(tensors, {});
+  const bytes = tensors.reduce((sum, { dtype, shape }) => sum + tensorByteLength(dtype, shape), 0);
   await Deno.mkdir(dirname(path), { recursive: true });
-  await Deno.writeFile(path, new Blob([start, json]).stream());
-  await Deno.truncate(path, 8 + json.length + end);
+  await Deno.writeFile(path, header);
+  await Deno.truncate(path, header.length + bytes);
 }
 
 async function timed<T>(work: () => Promise<T>): Promise<{ result: T; time: Time }> {

@@ -159,10 +159,7 @@ async function drawAll(wanted: readonly GenerateOptions[]): Promise<Float32Array
       scheduler: "DPM++ 2M",
       ...options,
     });
-    image.data.forEach((value, k) => {
-      const pixel = Math.floor(k / image.channels), c = k % image.channels;
-      out[(i * 3 + c) * SIDE * SIDE + pixel] = value / 127.5 - 1;
-    });
+    out.set(image.toTensor(), i * 3 * SIDE * SIDE);
   }
   return out;
 }

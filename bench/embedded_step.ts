@@ -24,6 +24,7 @@ import { adamw } from "../training/optimizers.ts";
 import { givenText } from "../training/text_graph.ts";
 import { Trainer } from "../training/trainer.ts";
 import { trainingStep } from "../training/training_step.ts";
+import { readProcessorTime } from "./peers/memory.ts";
 
 /** Steps of a process; the first allocates and does not count. */
 const STEPS = 5;
@@ -57,17 +58,12 @@ async function measure(batch: number, threads: number): Promise<void> {
       weight: ones,
       hidden_states: random.normal(batch * 32 * 128),
     };
-    const began = performance.now(), processor = processorSeconds();
+    const began = performance.now(), used = await readProcessorTime(Deno.pid);
     await trainer.step(fed, 1e-5);
     const seconds = (performance.now() - began) / 1000;
-    console.log(JSON.stringify({ seconds, processor: processorSeconds() - processor }));
+    const processor = (await readProcessorTime(Deno.pid) - used) / 1000;
+    console.log(JSON.stringify({ seconds, processor }));
   }
-}
-
-/** Of all threads of this process (Linux). */
-function processorSeconds(): number {
-  const fields = Deno.readTextFileSync("/proc/self/stat").split(") ")[1]!.split(" ");
-  return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
 async function run(command: string, args: readonly string[]): Promise<Measured[]> {

@@ -12,6 +12,7 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { Session } from "../ffi/session.ts";
 import { StableDiffusion } from "../mod.ts";
+import { DIGIT_WORDS } from "../training/embedded/palette.ts";
 
 const { values: asked } = parseArgs({
   options: {
@@ -36,8 +37,7 @@ Session.prototype.run = async function (...args) {
 };
 
 const COLORS = ["red", "green", "blue", "yellow", "purple", "white"];
-const DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
-const words = (i: number) => `picture ${i}: a ${COLORS[i % 6]} ${DIGITS[i % 10]}`;
+const words = (i: number) => `picture ${i}: a ${COLORS[i % 6]} ${DIGIT_WORDS[i % 10]}`;
 
 function* pictures() {
   for (let i = 0; i < count; i++) yield { prompt: words(i), seed: i, steps };

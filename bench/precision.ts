@@ -22,17 +22,12 @@ import { unet } from "../models/unet.ts";
 import { type ModelParts, openFolder } from "../pipeline/model_parts.ts";
 import { quantizing } from "../pipeline/precision.ts";
 import { SessionBuilder } from "../pipeline/session_builder.ts";
+import { DIGIT_WORDS } from "../training/embedded/palette.ts";
+import { psnr, relativeError } from "./peers/compare.ts";
 import { machine } from "./peers/machine.ts";
 import { table } from "./peers/table.ts";
 
-const DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
 const INKS = ["red", "green", "blue", "yellow", "white"];
-
-/** Peak signal to noise ratio in decibels. */
-function psnr(a: Image, b: Image): number {
-  const squares = a.data.reduce((sum, value, i) => sum + (value - b.data[i]!) ** 2, 0);
-  return 10 * Math.log10(255 ** 2 / (squares / a.data.length));
-}
 
 async function pictures(count: number): Promise<string> {
   const models = await Promise.all(
@@ -40,7 +35,7 @@ async function pictures(count: number): Promise<string> {
   );
   const ratios: number[][] = PRECISIONS.map(() => []);
   for (let seed = 0; seed < count; seed++) {
-    const prompt = `a ${INKS[seed % 5]} ${DIGITS[seed % 10]} on a black background`;
+    const prompt = `a ${INKS[seed % 5]} ${DIGIT_WORDS[seed % 10]} on a black background`;
     const drawn: Image[] = [];
     for (const sd of models) drawn.push(await sd.generate({ prompt, seed }));
     drawn.forEach((image, i) => i > 0 && ratios[i]!.push(psnr(drawn[0]!, image)));
@@ -88,11 +83,6 @@ async function prediction(parts: ModelParts, precision: Precision, side: number,
   for (const tensor of [...Object.values(feeds), noise!]) tensor.dispose();
   session.dispose();
   return { values, first: first.seconds, second: seconds };
-}
-
-function relativeError(values: Float32Array, exact: Float32Array): number {
-  const squares = (of: (i: number) => number) => exact.reduce((sum, _, i) => sum + of(i) ** 2, 0);
-  return Math.sqrt(squares((i) => values[i]! - exact[i]!) / squares((i) => exact[i]!));
 }
 
 async function network(weights: string, side: number): Promise<string> {

@@ -23,6 +23,7 @@ import { adamw } from "../training/optimizers.ts";
 import { givenText } from "../training/text_graph.ts";
 import { Trainer } from "../training/trainer.ts";
 import { trainingStep } from "../training/training_step.ts";
+import { larger, NO_MEMORY, peakDuring, readProcessorTime } from "./peers/memory.ts";
 
 /** One step, as a process reports it. */
 interface Measured {
@@ -73,34 +74,25 @@ async function measure(options: Options): Promise<void> {
     noise: noiseSettings(parts),
     prompts: () => ({ hidden_states: states }),
   };
-  let own = 0;
-  const sampler = setInterval(() => own = Math.max(own, gigabytes("RssAnon")), 20);
+  let most = NO_MEMORY;
   for (let i = 0; i < options.steps; i++) {
-    const began = performance.now(), processor = processorSeconds();
-    const { loss } = await trainer.step(batchOf(source, i), 1e-4);
+    const began = performance.now(), used = await readProcessorTime(Deno.pid);
+    const batch = batchOf(source, i);
+    const { result: { loss }, memory } = await peakDuring(
+      Deno.pid,
+      () => trainer.step(batch, 1e-4),
+    );
+    most = larger(most, memory);
     const measured: Measured = {
       step: i,
       seconds: (performance.now() - began) / 1000,
-      processor: processorSeconds() - processor,
-      own_gb: own,
-      peak_gb: gigabytes("VmHWM"),
+      processor: (await readProcessorTime(Deno.pid) - used) / 1000,
+      own_gb: most.anonymous / 1e9,
+      peak_gb: most.peak / 1e9,
       loss,
     };
     console.log(JSON.stringify(measured));
   }
-  clearInterval(sampler);
-}
-
-/** Of all threads of this process (Linux). */
-function processorSeconds(): number {
-  const fields = Deno.readTextFileSync("/proc/self/stat").split(") ")[1]!.split(" ");
-  return (Number(fields[11]) + Number(fields[12])) / 100;
-}
-
-/** A figure of this process's memory (Linux). */
-function gigabytes(field: "RssAnon" | "VmHWM"): number {
-  const status = Deno.readTextFileSync("/proc/self/status");
-  return Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)![1]) / 1e6;
 }
 
 /** Runs one program and prints a line of its figures. */

@@ -61,8 +61,8 @@ for step in range(steps):
                 "step": step,
                 "seconds": round(time.perf_counter() - began, 3),
                 "processor": round(time.process_time() - cpu, 3),
-                "own_gb": round(own_kb / 1e6, 3),
-                "peak_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 3),
+                "own_gb": round(own_kb * 1024 / 1e9, 3),
+                "peak_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9, 3),
                 "loss": loss.item(),
                 "versions": f"torch {torch.__version__} diffusers {diffusers.__version__} peft {peft.__version__}",
             }

@@ -60,7 +60,8 @@ function inFileOrder<T extends StoredTensor | GeneratedTensor>(tensors: Iterable
   );
 }
 
-function encodeHeader(
+/** The header of a file of `tensors` in this order, with the eight bytes of its length. */
+export function encodeHeader(
   tensors: readonly (StoredTensor | GeneratedTensor)[],
   metadata: Readonly<Record<string, string>>,
 ): Uint8Array {

@@ -19,6 +19,7 @@ import { decoderGraph } from "../../models/autoencoder_graphs.ts";
 import { type ModelParts, openFolder } from "../../pipeline/model_parts.ts";
 import { quantizing, winograd } from "../../pipeline/precision.ts";
 import { SessionBuilder } from "../../pipeline/session_builder.ts";
+import type { TensorSource } from "../../weights/stored_tensor.ts";
 import type { NetworkName } from "./peer.ts";
 import { type Variant, VARIANTS } from "./variants.ts";
 
@@ -56,12 +57,9 @@ class Latent {
     const feeds = Object.entries(feedsOf(network, side)).map(([name, [data, shape]]) =>
       [name, Tensor.from(runtime, dtypeOf(data), data, shape)] as const
     );
-    const quantized = {
-      ...parts,
-      unet: { ...parts.unet, weights: await builder.weightsOf("unet", parts.unet.weights) },
-      vae: { ...parts.vae, weights: await builder.weightsOf("vae_decoder", parts.vae.weights) },
-    };
-    const build = () => graphOf(network, quantized, side);
+    const source = weightsOf(network, parts);
+    const weights = network === "text_encoder" ? source : await builder.weightsOf(network, source);
+    const build = () => graphOf(network, parts, weights, side);
     const graph = variant.lowering ? lowering(variant.lowering, build) : build();
     const session = await builder.build(graph);
     this.#sessions.set(network, { session, feeds: Object.fromEntries(feeds) });
@@ -102,21 +100,39 @@ class Latent {
   }
 }
 
-function graphOf(network: NetworkName, parts: ModelParts, side: number): GraphModel {
-  const { unet: { config, weights }, vae, textEncoders } = parts;
+function weightsOf(network: NetworkName, parts: ModelParts): TensorSource {
   switch (network) {
     case "unet":
-      return unet(config, weights, { batch: 2, height: side, width: side, sequence: 77 });
+      return parts.unet.weights;
     case "vae_decoder":
-      return decoderGraph(vae.config, vae.weights, { batch: 1, height: side, width: side });
-    case "text_encoder": {
-      const [text] = textEncoders;
-      return clipTextModel(text!.config, text!.weights, { batch: 1, sequence: 77 }, {
+      return parts.vae.weights;
+    case "text_encoder":
+      return parts.textEncoders[0]!.weights;
+  }
+}
+
+function graphOf(
+  network: NetworkName,
+  parts: ModelParts,
+  weights: TensorSource,
+  side: number,
+): GraphModel {
+  switch (network) {
+    case "unet":
+      return unet(parts.unet.config, weights, {
+        batch: 2,
+        height: side,
+        width: side,
+        sequence: 77,
+      });
+    case "vae_decoder":
+      return decoderGraph(parts.vae.config, weights, { batch: 1, height: side, width: side });
+    case "text_encoder":
+      return clipTextModel(parts.textEncoders[0]!.config, weights, { batch: 1, sequence: 77 }, {
         hiddenState: -1,
         finalLayerNorm: true,
         pooled: false,
       });
-    }
   }
 }
 

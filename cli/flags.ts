@@ -217,3 +217,16 @@ function nearest(word: string, known: readonly string[]): string[] {
     .slice(0, 2)
     .map(({ name }) => name);
 }
+
+/** A whole number as numbers are elsewhere. */
+export function whole(value: bigint | undefined): number | undefined {
+  return value === undefined ? undefined : Number(value);
+}
+
+/** Without what is absent: an absent option must stay absent. */
+export function defined<T extends object>(
+  options: T,
+): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  const entries = Object.entries(options).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as { [K in keyof T]?: Exclude<T[K], undefined> };
+}

@@ -14,7 +14,14 @@ import {
   PRECISIONS,
   schedulerNames,
 } from "../mod.ts";
-import { COMMON_FLAGS, type FlagTable, type FlagValues, UsageError } from "./flags.ts";
+import {
+  COMMON_FLAGS,
+  defined,
+  type FlagTable,
+  type FlagValues,
+  UsageError,
+  whole,
+} from "./flags.ts";
 import { type Reporter, reporterOf } from "./reporter.ts";
 import { PROVIDER_FLAGS, providersOf } from "./provider_flags.ts";
 import {
@@ -181,32 +188,32 @@ export type GenerateFlags = FlagValues<typeof GENERATE_FLAGS>;
 
 /** The options that all pictures of a run have in common. */
 export function generateOptions(flags: GenerateFlags): Omit<GenerateOptions, "prompt" | "seed"> {
-  return {
-    ...given("negativePrompt", flags["negative-prompt"]),
-    ...given("promptSyntax", flags["prompt-syntax"]),
-    ...given("longPrompt", flags["long-prompt"]),
-    ...given("wildcards", flags.wildcards),
-    ...given("steps", number(flags.steps)),
-    ...given("guidanceScale", flags["guidance-scale"]),
-    ...given("guidanceRescale", flags["guidance-rescale"]),
-    ...given("guidance", flags.guidance),
-    ...given("guidanceInterval", guidanceInterval(flags)),
-    ...given("sigmas", numbersOf("--sigmas", flags.sigmas)),
-    ...given("timesteps", numbersOf("--timesteps", flags.timesteps)),
-    ...given("rng", flags.rng),
-    ...given("ensd", number(flags.ensd)),
-    ...given("vaeTiling", flags["vae-tiling"]),
-    ...given("vaeTileSize", number(flags["vae-tile-size"])),
-    ...given("metadata", flags["no-metadata"] && false),
-    ...given("width", number(flags.width)),
-    ...given("height", number(flags.height)),
-    ...given("clipSkip", number(flags["clip-skip"])),
-    ...given("scheduler", flags.scheduler),
-    ...given("strength", flags.strength),
+  return defined({
+    negativePrompt: flags["negative-prompt"],
+    promptSyntax: flags["prompt-syntax"],
+    longPrompt: flags["long-prompt"],
+    wildcards: flags.wildcards,
+    steps: whole(flags.steps),
+    guidanceScale: flags["guidance-scale"],
+    guidanceRescale: flags["guidance-rescale"],
+    guidance: flags.guidance,
+    guidanceInterval: guidanceInterval(flags),
+    sigmas: numbersOf("--sigmas", flags.sigmas),
+    timesteps: numbersOf("--timesteps", flags.timesteps),
+    rng: flags.rng,
+    ensd: whole(flags.ensd),
+    vaeTiling: flags["vae-tiling"],
+    vaeTileSize: whole(flags["vae-tile-size"]),
+    metadata: flags["no-metadata"] && false,
+    width: whole(flags.width),
+    height: whole(flags.height),
+    clipSkip: whole(flags["clip-skip"]),
+    scheduler: flags.scheduler,
+    strength: flags.strength,
     ...sizeOptions(flags),
     ...steeringOptions(flags),
     ...speedOptions(flags),
-  };
+  });
 }
 
 /**
@@ -225,19 +232,21 @@ export function openOptionsOf(
     onHashing: bytes("hashing"),
     onConvert: bytes("preparing weights"),
     providers: providersOf(flags),
-    ...given("precision", flags.precision),
-    ...given("convolution", flags.convolution),
-    ...given("variant", flags.variant),
-    ...given("offline", flags.offline),
-    ...given("hashWeights", flags["hash-weights"]),
-    ...given("lowMemory", flags["low-memory"]),
-    ...given("config", flags.config),
-    ...given("vae", flags.vae),
-    ...given("refiner", flags.refiner),
-    ...given("loras", flags.lora?.map(loraOf)),
-    ...given("loraFolder", flags["lora-dir"]),
-    ...given("loraMode", flags["lora-mode"]),
-    ...given("embeddings", flags.embedding),
+    ...defined({
+      precision: flags.precision,
+      convolution: flags.convolution,
+      variant: flags.variant,
+      offline: flags.offline,
+      hashWeights: flags["hash-weights"],
+      lowMemory: flags["low-memory"],
+      config: flags.config,
+      vae: flags.vae,
+      refiner: flags.refiner,
+      loras: flags.lora?.map(loraOf),
+      loraFolder: flags["lora-dir"],
+      loraMode: flags["lora-mode"],
+      embeddings: flags.embedding,
+    }),
     ...besideNetworks(flags),
   };
 }
@@ -257,8 +266,7 @@ export async function picturesOf(
     return await Image.load(path === "-" ? await readAll(Deno.stdin.readable) : path);
   };
   return {
-    ...given("image", await load(flags.image)),
-    ...given("mask", await load(flags.mask)),
+    ...defined({ image: await load(flags.image), mask: await load(flags.mask) }),
     ...await besidePictures(flags),
     ...await steeringPictures(flags),
   };
@@ -275,16 +283,16 @@ export function schedulerOptionsOf(
   const kinds = (["karras", "exponential", "beta-sigmas"] as const).filter((name) => flags[name]);
   if (kinds.length > 1) throw new UsageError(`Take one of --${kinds.join(" and --")}.`);
   const sigmas = { karras: "karras", exponential: "exponential", "beta-sigmas": "beta" } as const;
-  return {
+  return defined({
     ...Object.fromEntries((flags["scheduler-option"] ?? []).map(schedulerOption)),
-    ...given("sigmaSchedule", kinds[0] && sigmas[kinds[0]]),
-    ...given("timestepSpacing", flags["timestep-spacing"]),
-    ...given("algorithmType", flags["algorithm-type"]),
-    ...given("rescaleBetasZeroSnr", flags["zero-snr"]),
-    ...given("thresholding", flags["dynamic-thresholding"]),
-    ...given("eta", flags.eta),
-    ...given("predictionType", flags.prediction),
-  };
+    sigmaSchedule: kinds[0] && sigmas[kinds[0]],
+    timestepSpacing: flags["timestep-spacing"],
+    algorithmType: flags["algorithm-type"],
+    rescaleBetasZeroSnr: flags["zero-snr"],
+    thresholding: flags["dynamic-thresholding"],
+    eta: flags.eta,
+    predictionType: flags.prediction,
+  });
 }
 
 /** `NAME=VALUE` as diffusers or this program spells the name; numbers and true, false are read. */
@@ -309,13 +317,4 @@ function numbersOf(flag: string, text: string | undefined): number[] | undefined
   const numbers = text?.split(",").map((part) => part.trim() === "" ? NaN : Number(part));
   if (numbers?.every(Number.isFinite) ?? true) return numbers;
   throw new UsageError(`${flag} takes numbers with commas between them; got "${text}".`);
-}
-
-/** `{ [key]: value }`, or nothing where the value is absent: an absent option must stay absent. */
-function given<K extends string, V>(key: K, value: V | undefined): { [P in K]?: V } {
-  return value === undefined ? {} : { [key]: value } as { [P in K]?: V };
-}
-
-function number(value: bigint | undefined): number | undefined {
-  return value === undefined ? undefined : Number(value);
 }

@@ -5,7 +5,7 @@
  */
 
 import type { GenerateOptions } from "../mod.ts";
-import { type FlagTable, type FlagValues, UsageError } from "./flags.ts";
+import { defined, type FlagTable, type FlagValues, UsageError } from "./flags.ts";
 
 /** Part of the flags of every command that makes pictures. */
 export const SIZE_FLAGS = {
@@ -38,7 +38,7 @@ type SizeFlags = FlagValues<typeof SIZE_FLAGS>;
 
 /** The options that the flags ask for. @throws {UsageError} */
 export function sizeOptions(flags: SizeFlags): Partial<GenerateOptions> {
-  const options = {
+  return defined({
     refinerStart: flags["refiner-start"],
     denoisingStart: flags["denoising-start"],
     denoisingEnd: flags["denoising-end"],
@@ -50,15 +50,18 @@ export function sizeOptions(flags: SizeFlags): Partial<GenerateOptions> {
     negativeTargetSize: sizeOf(flags, "negative-target-size"),
     aestheticScore: flags["aesthetic-score"],
     negativeAestheticScore: flags["negative-aesthetic-score"],
-  };
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  });
 }
 
 type SizeFlag = "original-size" | "target-size" | "negative-original-size" | "negative-target-size";
 
 function sizeOf(flags: SizeFlags, flag: SizeFlag) {
   const text = flags[flag];
-  if (text === undefined) return undefined;
+  return text === undefined ? undefined : readSize(flag, text);
+}
+
+/** The size in pixels that `text` gives a flag: `1024x768`. @throws {UsageError} */
+export function readSize(flag: string, text: string): { width: number; height: number } {
   const [, width, height] = /^(\d{1,5})x(\d{1,5})$/.exec(text) ?? [];
   if (height !== undefined) return { width: Number(width), height: Number(height) };
   throw new UsageError(`--${flag} takes WIDTHxHEIGHT, such as 1024x768; got "${text}".`);

@@ -6,7 +6,7 @@
  */
 
 import { type GenerateOptions, Image } from "../mod.ts";
-import { type FlagTable, type FlagValues, UsageError } from "./flags.ts";
+import { defined, type FlagTable, type FlagValues, UsageError, whole } from "./flags.ts";
 
 /** Part of the flags of every command that makes pictures. */
 export const STEERING_FLAGS = {
@@ -113,14 +113,4 @@ function numbers(flag: string, text: string | undefined, count: number): number[
   const values = text.split(",").map(Number);
   if (values.length === count && values.every(Number.isFinite)) return values;
   throw new UsageError(`${flag} takes ${count} numbers with commas; got "${text}".`);
-}
-
-const whole = (value: bigint | undefined) => value === undefined ? undefined : Number(value);
-
-/** Without what is absent: an absent option must stay absent. */
-function defined<T extends object>(
-  options: T,
-): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  const entries = Object.entries(options).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(entries) as { [K in keyof T]?: Exclude<T[K], undefined> };
 }

@@ -11,7 +11,7 @@ import {
   trainLora,
   trainTextualInversion,
 } from "../training/mod.ts";
-import { didYouMean, type FlagTable, parseFlags, UsageError } from "./flags.ts";
+import { didYouMean, type FlagTable, parseFlags, UsageError, whole } from "./flags.ts";
 import { withInterrupt } from "./interrupt.ts";
 import { helpText, type Page } from "./page.ts";
 import { print } from "./standard_output.ts";
@@ -24,7 +24,6 @@ import {
   TEXTUAL_INVERSION_FLAGS,
   TRAIN_FLAGS,
   trainingOptions,
-  whole,
 } from "./train_flags.ts";
 import { TrainPage } from "./train_page.ts";
 import { trainReport } from "./train_report.ts";

@@ -5,9 +5,9 @@
  */
 
 import { type EmbeddedOptions, STAGE_DEFAULTS as STAGES, type StageName } from "../training/mod.ts";
-import { type FlagTable, type FlagValues, UsageError } from "./flags.ts";
+import { type FlagTable, type FlagValues, UsageError, whole } from "./flags.ts";
 import { PROVIDER_FLAGS, providersOf } from "./provider_flags.ts";
-import { required, TRAIN_FLAGS, whole } from "./train_flags.ts";
+import { required, TRAIN_FLAGS } from "./train_flags.ts";
 
 const STAGE_NAMES = Object.keys(STAGES) as StageName[];
 

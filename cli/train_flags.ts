@@ -9,7 +9,7 @@ import {
   RUN_DEFAULTS as D,
   type RunOptions as TrainingOptions,
 } from "../training/mod.ts";
-import { COMMON_FLAGS, type FlagTable, type FlagValues, UsageError } from "./flags.ts";
+import { COMMON_FLAGS, type FlagTable, type FlagValues, UsageError, whole } from "./flags.ts";
 import { GENERATE_FLAGS } from "./generate_flags.ts";
 import { PROVIDER_FLAGS, providersOf } from "./provider_flags.ts";
 
@@ -195,9 +195,4 @@ export function conceptOptions(
 export function required(name: string, value: string | undefined): string {
   if (value !== undefined) return value;
   throw new UsageError(`--${name} is missing. See latent train --help.`);
-}
-
-/** A whole number within its flag's range. */
-export function whole(value: bigint | undefined): number | undefined {
-  return value === undefined ? undefined : Number(value);
 }

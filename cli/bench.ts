@@ -14,6 +14,7 @@ import { withInterrupt } from "./interrupt.ts";
 import { helpText, type Page } from "./page.ts";
 import { progressTo } from "./progress.ts";
 import { PROVIDER_FLAGS } from "./provider_flags.ts";
+import { readSize } from "./size_flags.ts";
 import { print } from "./standard_output.ts";
 
 const { model, config, variant, vae, precision, quiet, verbose, help } = GENERATE_FLAGS;
@@ -31,9 +32,8 @@ export const BENCH_FLAGS = {
   },
   precision: {
     kind: "list",
-    value: "NAME",
-    suggests: precision.choices,
-    help: `of the weights: ${precision.choices.join(", ")}; repeat to compare (float32)`,
+    choices: precision.choices,
+    help: "of the weights; repeat to compare (float32)",
   },
   "low-memory": GENERATE_FLAGS["low-memory"],
   size: { kind: "list", value: "WxH", help: "of the picture; repeat to compare (the model's own)" },
@@ -110,9 +110,9 @@ export async function bench(args: readonly string[]): Promise<number> {
 /** Each provider with each precision at each size. @throws {UsageError} */
 function casesOf({ provider, precision, size, ...flags }: BenchFlags): BenchmarkCase[] {
   const guidanceScale = flags["guidance-scale"];
-  const sizes = size?.map(sizeOf) ?? [{ name: "" }];
+  const sizes = size?.map((text) => ({ name: text, ...readSize("size", text) })) ?? [{ name: "" }];
   return (provider ?? ["cpu"]).flatMap((provider) =>
-    (precision?.map(precisionOf) ?? [undefined]).flatMap((precision) =>
+    (precision ?? [undefined]).flatMap((precision) =>
       sizes.map(({ name, ...size }): BenchmarkCase => ({
         name: [provider, precision, name].filter(Boolean).join(" "),
         open: openOptionsOf({
@@ -125,18 +125,4 @@ function casesOf({ provider, precision, size, ...flags }: BenchFlags): Benchmark
       }))
     )
   );
-}
-
-function precisionOf(name: string): (typeof precision.choices)[number] {
-  const known = precision.choices.find((choice) => choice === name);
-  if (known) return known;
-  throw new UsageError(`--precision takes ${precision.choices.join(", ")}; got "${name}".`);
-}
-
-function sizeOf(text: string): { name: string; width: number; height: number } {
-  const [, width, height] = /^(\d{1,5})x(\d{1,5})$/.exec(text) ?? [];
-  if (height === undefined) {
-    throw new UsageError(`--size takes WIDTHxHEIGHT, such as 512x512; got "${text}".`);
-  }
-  return { name: text, width: Number(width), height: Number(height) };
 }

@@ -48,11 +48,12 @@ export const COMMON_FLAGS = {
 
 /** The type that a parsed flag has. */
 type FlagValue<F extends Flag> = F["kind"] extends "switch" ? boolean
-  : F["kind"] extends "list" ? string[]
+  : F["kind"] extends "list" ? TextOf<F>[]
   : F["kind"] extends "integer" ? bigint
   : F["kind"] extends "number" ? number
-  : F["choices"] extends readonly (infer C)[] ? C
-  : string;
+  : TextOf<F>;
+
+type TextOf<F extends Flag> = F["choices"] extends readonly (infer C)[] ? C : string;
 
 /** Parsed flags: absent ones are absent. */
 export type FlagValues<T extends FlagTable> = { readonly [K in keyof T]?: FlagValue<T[K]> };

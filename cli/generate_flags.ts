@@ -204,7 +204,7 @@ export function generateOptions(flags: GenerateFlags): Omit<GenerateOptions, "pr
     ensd: whole(flags.ensd),
     vaeTiling: flags["vae-tiling"],
     vaeTileSize: whole(flags["vae-tile-size"]),
-    metadata: flags["no-metadata"] && false,
+    metadata: flags["no-metadata"] ? false : undefined,
     width: whole(flags.width),
     height: whole(flags.height),
     clipSkip: whole(flags["clip-skip"]),

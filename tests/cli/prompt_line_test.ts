@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
-import { GENERATE_FLAGS, type GenerateFlags, openOptionsOf } from "../../cli/generate_flags.ts";
-import { UsageError } from "../../cli/flags.ts";
+import {
+  GENERATE_FLAGS,
+  type GenerateFlags,
+  generateOptions,
+  openOptionsOf,
+} from "../../cli/generate_flags.ts";
+import { parseFlags, UsageError } from "../../cli/flags.ts";
 import { LINE_FLAGS, lineFlags, readPromptLine } from "../../cli/prompt_line.ts";
 import { PROVIDER_FLAGS } from "../../cli/provider_flags.ts";
 import { OPENING_FLAGS } from "../../cli/run_flags.ts";
@@ -34,6 +39,13 @@ Deno.test("readPromptLine() reads numbers, switches, lists and defaults", () => 
     "control-image": ["a.png", "b.png"],
     width: 64n,
   });
+});
+
+Deno.test("a line that says false of a switch has what it would have without the switch", () => {
+  const { flags } = parseFlags(GENERATE_FLAGS, ["--no-metadata"]);
+  assert.equal(generateOptions(flags).metadata, false);
+  const line = readPromptLine('{"noMetadata":false}') as GenerateFlags;
+  assert.ok(!("metadata" in generateOptions({ ...flags, ...line })));
 });
 
 Deno.test("readPromptLine() refuses what is no option of a picture, or no value of it", () => {

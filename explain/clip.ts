@@ -13,6 +13,7 @@ import { clipVisionModel } from "../models/clip_vision.ts";
 import { type ClipPair, openClipPair } from "../pipeline/clip_pair.ts";
 import { exists } from "../pipeline/existing.ts";
 import type { Image } from "../pipeline/image.ts";
+import { joined } from "../pipeline/joined.ts";
 import { folderOf, type ModelParts, type TextEncoderParts } from "../pipeline/model_parts.ts";
 import { openModel } from "../pipeline/open_model.ts";
 import { Computation, type Feeds } from "../training/computation.ts";
@@ -124,15 +125,4 @@ export function rows(matrix: Float32Array, width: number): Float32Array[] {
     { length: matrix.length / width },
     (_, i) => matrix.slice(i * width, (i + 1) * width),
   );
-}
-
-/** Arrays one after the other. */
-export function joined(arrays: readonly Float32Array[]): Float32Array<ArrayBuffer> {
-  const out = new Float32Array(arrays.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const array of arrays) {
-    out.set(array, at);
-    at += array.length;
-  }
-  return out;
 }

@@ -7,12 +7,13 @@
 import { linear } from "../graph/ops/linalg.ts";
 import { constant, input } from "../graph/value.ts";
 import type { Image } from "../pipeline/image.ts";
+import { joined } from "../pipeline/joined.ts";
 import { TorchCpuGenerator } from "../schedulers/random/torch_cpu.ts";
 import { contrastiveLoss } from "../training/losses.ts";
 import { adam } from "../training/optimizers.ts";
 import { Trainer } from "../training/trainer.ts";
 import { trainingStep } from "../training/training_step.ts";
-import { Clip, joined } from "./clip.ts";
+import { Clip } from "./clip.ts";
 import { cosine, draw } from "./measure.ts";
 import { atLeast, atMost, type Report } from "./report.ts";
 import type { Laboratory, Topic } from "./topic.ts";

@@ -6,8 +6,9 @@
 
 import { input } from "../graph/value.ts";
 import type { Image } from "../pipeline/image.ts";
+import { joined } from "../pipeline/joined.ts";
 import { Computation } from "../training/computation.ts";
-import { Clip, joined, rows } from "./clip.ts";
+import { Clip, rows } from "./clip.ts";
 import { cosine, draw } from "./measure.ts";
 import { plane } from "./planes.ts";
 import { atLeast, type Report } from "./report.ts";

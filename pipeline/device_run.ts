@@ -11,6 +11,7 @@ import type { Plan, Stage } from "../schedulers/plan.ts";
 import type { LatentSize } from "./autoencoder.ts";
 import type { Step } from "./step.ts";
 import type { DeviceLoop, LoopInputs } from "./device_loop.ts";
+import { joined } from "./joined.ts";
 import type { GuidedPrompt, Prompts } from "./noise_predictor.ts";
 import type { Settings } from "./settings.ts";
 import type { TimeIds } from "./size_conditioning.ts";
@@ -180,17 +181,13 @@ function asksOf({ positives, against }: Prompts): Conditioning[] | undefined {
 }
 
 function promptInputs({ all, which }: PromptSets, calls: number, timeIds: TimeIds) {
-  const joined = (part: (each: Conditioning) => Float32Array) => {
-    const arrays = all.flatMap((asked) => asked.map(part));
-    const whole = new Float32Array(arrays.length * arrays[0]!.length);
-    arrays.forEach((each, i) => whole.set(each, i * each.length));
-    return whole;
-  };
+  const every = (part: (each: Conditioning) => Float32Array) =>
+    joined(all.flatMap((asked) => asked.map(part)));
   const [first] = all[0]!;
   return {
-    encoder_hidden_states: joined(({ hiddenStates }) => hiddenStates),
+    encoder_hidden_states: every(({ hiddenStates }) => hiddenStates),
     ...(first!.pooled && {
-      text_embeds: joined(({ pooled }) => pooled!),
+      text_embeds: every(({ pooled }) => pooled!),
       // Those of the prompt itself are the last.
       time_ids: Float32Array.from(
         all[0]!.flatMap((_, i, { length }) =>

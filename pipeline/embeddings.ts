@@ -8,6 +8,7 @@ import { readEmbeddingFile } from "../weights/embedding_file.ts";
 import { ModelFormatError } from "../weights/model_format_error.ts";
 import { openWeights } from "../weights/open_weights.ts";
 import { toFloat32 } from "../weights/read.ts";
+import { joined } from "./joined.ts";
 import type { TextEncoderParts } from "./model_parts.ts";
 
 /** Learned vectors of one text encoder, one after the other, with the ids that stand for them. */
@@ -44,17 +45,7 @@ export async function addEmbeddings(
     }
     if (!fits) throw misfit(path, file.vectors.map(({ width }) => width), encoders);
   }
-  return encoders.map((_, i) => ({ ids: ids[i]!, vectors: concatenate(vectors[i]!) }));
-}
-
-function concatenate(arrays: readonly Float32Array[]): Float32Array {
-  const joined = new Float32Array(arrays.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const array of arrays) {
-    joined.set(array, at);
-    at += array.length;
-  }
-  return joined;
+  return encoders.map((_, i) => ({ ids: ids[i]!, vectors: joined(vectors[i]!) }));
 }
 
 function misfit(

@@ -7,6 +7,7 @@
 import { Tensor } from "../ffi/tensor.ts";
 import { clipTextModel } from "../models/clip_text.ts";
 import type { LearnedTokens } from "./embeddings.ts";
+import { joined } from "./joined.ts";
 import {
   loraTensors,
   type NetworkLoras,
@@ -220,10 +221,7 @@ const sum = (values: Float32Array) => values.reduce((total, value) => total + va
 function inSequence(windows: readonly Encoded[]): Encoded {
   const [first] = windows;
   if (windows.length === 1) return first!;
-  const hiddenStates = new Float32Array(windows.length * first!.hiddenStates.length);
-  windows.forEach((window, i) =>
-    hiddenStates.set(window.hiddenStates, i * first!.hiddenStates.length)
-  );
+  const hiddenStates = joined(windows.map(({ hiddenStates }) => hiddenStates));
   return { ...first!, hiddenStates, tokens: windows.length * first!.tokens };
 }
 

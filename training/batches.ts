@@ -1,4 +1,5 @@
 /** Batches as pure functions of the seed and the step. */
+import { joined } from "../pipeline/joined.ts";
 import { TorchCpuGenerator } from "../schedulers/random/torch_cpu.ts";
 import type { NoiseSettings } from "./denoiser_graph.ts";
 import { derivedSeed } from "./derived_seed.ts";
@@ -36,13 +37,11 @@ export function batchOf(source: BatchSource, step: number): Batch {
   const rows = Array.from({ length: batch }, (_, i) => exampleAt(source, step * batch + i));
   const timesteps = random.integers(0, table.alphasCumprod.length, batch);
   const chosen = rows.map(({ prompts }) => prompts[random.integers(0, prompts.length, 1)[0]!]!);
-  const size = rows[0]!.latents.length;
-  const latents = new Float32Array(batch * size);
-  rows.forEach((example, i) => latents.set(example.latents, i * size));
+  const latents = joined(rows.map(({ latents }) => latents));
   const alphas = Array.from(timesteps, (t) => table.alphasCumprod[t]!);
   return {
     latents,
-    noise: random.normal(batch * size),
+    noise: random.normal(latents.length),
     timestep: Float32Array.from(timesteps),
     signal: Float32Array.from(alphas, Math.sqrt),
     sigma: Float32Array.from(alphas, (alpha) => Math.sqrt(1 - alpha)),

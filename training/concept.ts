@@ -5,6 +5,7 @@
  */
 import type { Value } from "../graph/value.ts";
 import type { ModelOptions } from "../models/graph_model.ts";
+import { joined } from "../pipeline/joined.ts";
 import type { ModelParts } from "../pipeline/model_parts.ts";
 import type { SessionBuilder } from "../pipeline/session_builder.ts";
 import type { LoraNetwork } from "../weights/lora_names.ts";
@@ -214,10 +215,4 @@ async function stateFeeds(
     if (rows[0]!.pooled === undefined) return { hidden_states: hidden };
     return { hidden_states: hidden, pooled: joined(rows.map(({ pooled }) => pooled!)) };
   };
-}
-
-function joined(arrays: readonly Float32Array[]): Float32Array {
-  const size = arrays[0]!.length, out = new Float32Array(arrays.length * size);
-  arrays.forEach((array, i) => out.set(array, i * size));
-  return out;
 }

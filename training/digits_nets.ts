@@ -54,14 +54,27 @@ export function pictureInput(batch: number, name = "pictures"): Value {
   return input(name, "float32", [batch, 1, DIGIT_SIDE, DIGIT_SIDE]);
 }
 
-/** Which digit it is: logits [B, 10]. */
+/**
+ * Which digit it is: logits [B, 10], by two convolutions that halve the size, a third, and a linear
+ * layer.
+ */
 export function digitClassifier(pictures: Value, weights: Weights): Value {
-  return judge(pictures, weights, "classifier", 10);
+  let h = silu(convolution(pictures, weights, "classifier.0", 16, 2));
+  h = silu(convolution(h, weights, "classifier.1", 32, 2));
+  h = silu(convolution(h, weights, "classifier.2", 32, 1));
+  const [batch, ...rest] = h.shape as number[];
+  const features = rest.reduce((a, b) => a * b, 1);
+  return linear(
+    reshape(h, [batch!, features]),
+    weights.make("classifier.3.weight", [10, features]),
+    weights.make("classifier.3.bias", [10]),
+  );
 }
 
 /** Mean and deviation of the training digits' pixels. */
 export const PIXELS = { mean: -0.74, deviation: 0.62 };
-/** Neurons of a layer of the judge. */
+
+/** Neurons of a layer of the network that judges likeness. */
 const WIDTH = 512;
 
 /**
@@ -101,20 +114,6 @@ function bend(pixels: Value, level: Value, weights: Weights): Value {
   let h = silu(layer(seen, "0", WIDTH, inputs));
   for (const name of ["1", "2"]) h = add(h, silu(layer(h, name, WIDTH, WIDTH)));
   return layer(h, "3", 1, WIDTH);
-}
-
-/** Two convolutions that halve the size, a third, and a linear layer. */
-function judge(x: Value, weights: Weights, name: string, outputs: number): Value {
-  let h = silu(convolution(x, weights, `${name}.0`, 16, 2));
-  h = silu(convolution(h, weights, `${name}.1`, 32, 2));
-  h = silu(convolution(h, weights, `${name}.2`, 32, 1));
-  const [batch, ...rest] = h.shape as number[];
-  const features = rest.reduce((a, b) => a * b, 1);
-  return linear(
-    reshape(h, [batch!, features]),
-    weights.make(`${name}.3.weight`, [outputs, features]),
-    weights.make(`${name}.3.bias`, [outputs]),
-  );
 }
 
 /**

@@ -105,22 +105,51 @@ function mixWithNoise(
   return { pictures, noise };
 }
 
-async function run(
+function run(
   options: DigitTraining,
   weights: Weights,
   loss: Value,
   feed: (digits: Digits, random: TorchCpuGenerator) => Batch,
 ): Promise<Trained> {
-  const { builder, digits, steps = 300, batch = 64, rate = 3e-3, seed = 0, signal } = options;
+  const { digits, steps = 300, batch = 64, rate = 3e-3, seed = 0 } = options;
+  return trainNet({
+    ...options,
+    weights,
+    loss,
+    steps,
+    rate,
+    clipNorm: 1,
+    batch: (step) => {
+      const random = new TorchCpuGenerator(derivedSeed(seed, step, "digits"));
+      return feed(pick(digits, random.integers(0, digits.labels.length, batch)), random);
+    },
+  });
+}
+
+/** A net, and what it is trained by. */
+export interface NetTraining extends Pick<DigitTraining, "builder" | "onStep" | "signal"> {
+  readonly weights: Weights;
+  readonly loss: Value;
+  readonly steps: number;
+  /** Highest learning rate, of a one-cycle schedule. */
+  readonly rate: number;
+  /** Gradients longer than this are shortened. Default: they are not. */
+  readonly clipNorm?: number;
+  /** The batch of step 0, 1, ... */
+  readonly batch: (step: number) => Batch;
+}
+
+/** Trains by AdamW to the last step. @throws {DivergedError} when the loss is no number any more. */
+export async function trainNet(
+  { builder, weights, loss, steps, rate, clipNorm, batch, onStep, signal }: NetTraining,
+): Promise<Trained> {
   const { parameters } = weights;
-  const step = trainingStep({ parameters, loss, optimizer: adamw(), clipNorm: 1 });
+  const step = trainingStep({ parameters, loss, optimizer: adamw(), clipNorm });
   using trainer = await Trainer.create(builder, step, weights.initial);
   const rates = oneCycleRate(rate, steps);
   for (let i = 0; i < steps; i++) {
-    const random = new TorchCpuGenerator(derivedSeed(seed, i, "digits"));
-    const chosen = pick(digits, random.integers(0, digits.labels.length, batch));
-    const result = await trainer.step(feed(chosen, random), rates(i), signal);
-    options.onStep?.(i, result.loss);
+    const result = await trainer.step(batch(i), rates(i), signal);
+    onStep?.(i, result.loss);
   }
   return new Map([...trainer.byParameter("parameter")].map(([name, data]) => [name, data.slice()]));
 }

@@ -50,7 +50,7 @@ export interface PixelGradient {
   readonly gradient: Float32Array;
 }
 
-/** Pictures with noise of a level, as the judge is fed them. */
+/** Pictures with noise of a level, as a network is fed them. */
 function feeds(pictures: Float32Array, level: number) {
   return { pictures, level: new Float32Array(pictures.length / DIGIT_SIZE).fill(level) };
 }
@@ -162,16 +162,15 @@ export async function denoiseDigits(
   noise: Float32Array,
   steps = 20,
 ): Promise<Float32Array> {
-  const count = noise.length / DIGIT_SIZE, level = input("level", "float32", [count]);
-  const said = pixelDenoiser(pictureInput(count), level, new Weights(0));
+  const count = noise.length / DIGIT_SIZE;
+  const said = pixelDenoiser(pictureInput(count), levelInput(count), new Weights(0));
   using computation = await Computation.build(builder, { said });
   let pictures = noise.slice();
   for (let i = 0; i < steps; i++) {
     // The signal rises evenly from nearly nothing to one.
     const share = Math.max(i / steps, 0.02), next = (i + 1) / steps;
     const sigma = Math.sqrt(1 - share * share), nextSigma = Math.sqrt(1 - next * next);
-    const feeds = { pictures, level: new Float32Array(count).fill(sigma) };
-    const { said } = await computation.run(feeds, trained);
+    const { said } = await computation.run(feeds(pictures, sigma), trained);
     pictures = pictures.map((pixel, k) => {
       const clean = Math.min(1, Math.max(-1, (pixel - sigma * said[k]!) / share));
       return next * clean + nextSigma * (pixel - share * clean) / sigma;

@@ -1,17 +1,14 @@
 /** Who looks at generated pictures: a classifier for the digit, the nearest palette entry for colours. */
 import { input } from "../../graph/value.ts";
+import { joined } from "../../pipeline/joined.ts";
 import type { SessionBuilder } from "../../pipeline/session_builder.ts";
 import { TorchCpuGenerator } from "../../schedulers/random/torch_cpu.ts";
-import { Computation } from "../computation.ts";
 import { derivedSeed } from "../derived_seed.ts";
 import { DIGIT_SIDE, DIGIT_SIZE } from "../digits_data.ts";
 import { digitClassifier, pictureInput, Weights } from "../digits_nets.ts";
-import type { Trained } from "../digits_training.ts";
-import { oneCycleRate } from "../learning_rate.ts";
+import { type Trained, trainNet } from "../digits_training.ts";
+import { readDigits } from "../digits_use.ts";
 import { crossEntropy } from "../losses.ts";
-import { adamw } from "../optimizers.ts";
-import { Trainer } from "../trainer.ts";
-import { trainingStep } from "../training_step.ts";
 import { draw, drawTraits, SIDE } from "./drawing.ts";
 import type { Fields } from "./fields.ts";
 import { BACKGROUNDS, type Color, INKS } from "./palette.ts";
@@ -95,32 +92,39 @@ export async function trainJudge(
 ): Promise<Trained> {
   const weights = new Weights(seed), labels = input("labels", "int64", [batch]);
   const loss = crossEntropy(digitClassifier(pictureInput(batch), weights), labels);
-  const step = trainingStep({ parameters: weights.parameters, loss, optimizer: adamw() });
-  using trainer = await Trainer.create(builder, step, weights.initial);
-  const rate = oneCycleRate(4e-3, steps);
-  for (let i = 0; i < steps; i++) {
-    const random = new TorchCpuGenerator(derivedSeed(seed, i, "judge"));
-    const traits = drawTraits(fields, batch, random);
-    const { pictures } = draw(fields, traits, random);
-    const level = random.uniform(batch), noise = random.normal(pictures.length);
-    const noisy = pictures.map((value, k) =>
-      value + 0.15 * level[Math.floor(k / (3 * PLANE))]! * noise[k]!
-    );
-    const maps = mapsOf(noisy).flatMap(({ map }) => [...map]);
-    await trainer.step({
-      pictures: Float32Array.from(maps),
-      labels: BigInt64Array.from(traits, ({ digit }) => BigInt(digit)),
-    }, rate(i));
-  }
-  return new Map([...trainer.byParameter("parameter")].map(([name, data]) => [name, data.slice()]));
+  return await trainNet({
+    builder,
+    weights,
+    loss,
+    steps,
+    rate: 4e-3,
+    batch: (step) => {
+      const random = new TorchCpuGenerator(derivedSeed(seed, step, "judge"));
+      const traits = drawTraits(fields, batch, random);
+      const { pictures } = draw(fields, traits, random);
+      const level = random.uniform(batch), noise = random.normal(pictures.length);
+      const noisy = pictures.map((value, k) =>
+        value + 0.15 * level[Math.floor(k / (3 * PLANE))]! * noise[k]!
+      );
+      return {
+        pictures: mapsOf(foregrounds(noisy)),
+        labels: BigInt64Array.from(traits, ({ digit }) => BigInt(digit)),
+      };
+    },
+  });
 }
 
-function mapsOf(pictures: Float32Array): Foreground[] {
+function foregrounds(pictures: Float32Array): Foreground[] {
   const size = 3 * PLANE;
   return Array.from(
     { length: pictures.length / size },
     (_, i) => foreground(pictures.subarray(i * size, (i + 1) * size)),
   );
+}
+
+/** What a classifier of digits is fed: Float32Array [n, 28, 28]. */
+function mapsOf(seen: readonly Foreground[]): Float32Array {
+  return joined(seen.map(({ map }) => map));
 }
 
 /** Reads pictures [n, 3, 64, 64], -1 to 1. */
@@ -129,14 +133,10 @@ export async function readPictures(
   judge: Trained,
   pictures: Float32Array,
 ): Promise<Reading[]> {
-  const seen = mapsOf(pictures), weights = new Weights(0);
-  const logits = digitClassifier(pictureInput(seen.length), weights);
-  using computation = await Computation.build(builder, { logits });
-  const maps = Float32Array.from(seen.flatMap(({ map }) => [...map]));
-  const out = await computation.run({ pictures: maps }, judge);
-  return seen.map(({ ink, background }, i) => {
-    const row = out.logits.subarray(10 * i, 10 * i + 10);
-    const digit = row.indexOf(Math.max(...row));
-    return { digit, ink: nearest(ink, INKS), background: nearest(background, BACKGROUNDS) };
-  });
+  const seen = foregrounds(pictures), digits = await readDigits(builder, judge, mapsOf(seen));
+  return seen.map(({ ink, background }, i) => ({
+    digit: digits[i]!,
+    ink: nearest(ink, INKS),
+    background: nearest(background, BACKGROUNDS),
+  }));
 }

@@ -38,9 +38,8 @@ export function barLine(work: Work, pace: Pace, columns = 80): string {
   const { name, done, total, unit = "steps" } = work;
   const count = unit === "bytes" ? byteCount(done, total) : `${done}/${total}`;
   const left = timeLeft(work, pace), rate = rateOf(work, pace);
-  const variants = [[left, rate], [left], []].map((parts) => parts.filter((part) => part !== ""));
-  for (const parts of variants) {
-    const behind = [count, ...order(parts, rate)].join("  ");
+  for (const parts of [[rate, left], [left], []]) {
+    const behind = [count, ...parts].filter((part) => part !== "").join("  ");
     const room = columns - name.length - behind.length - 2;
     if (room >= SHORTEST_BAR) {
       return `${name} ${bar(done / total, Math.min(LONGEST_BAR, room))} ${behind}`;
@@ -50,11 +49,6 @@ export function barLine(work: Work, pace: Pace, columns = 80): string {
     line.trimEnd().length <= columns
   );
   return plain?.trimEnd() ?? `${cut(name, columns - count.length - 1)} ${count}`.trim();
-}
-
-/** The rate stands before the time left. */
-function order(parts: readonly string[], rate: string): string[] {
-  return [...parts].sort((a) => a === rate ? -1 : 1);
 }
 
 function bar(part: number, width: number): string {

@@ -6,13 +6,7 @@
  */
 
 import { extname } from "node:path";
-import {
-  type Metadata,
-  metadataOfFile,
-  type OpenOptions,
-  type PictureFacts,
-  randomSeed,
-} from "../mod.ts";
+import { randomSeed } from "../mod.ts";
 import { BATCH_FLAGS, batchesOf } from "./batches.ts";
 import { openDevices, shared } from "./devices.ts";
 import { type FlagTable, type FlagValues, parseFlags, UsageError } from "./flags.ts";
@@ -32,6 +26,7 @@ import { draftOf, PREVIEW_FLAGS, previewerOf, previewNetworks } from "./preview.
 import { readPromptLine } from "./prompt_line.ts";
 import { devicesOf } from "./provider_flags.ts";
 import { type Prompts, promptsOf } from "./prompts.ts";
+import { openedAs, recordOf } from "./replay.ts";
 import { reportedRun } from "./reported_run.ts";
 import { reporterOf } from "./reporter.ts";
 import { openSheet } from "./sheet.ts";
@@ -89,7 +84,7 @@ export async function generate(args: readonly string[]): Promise<number> {
     print(helpText(GENERATE_PAGE));
     return 0;
   }
-  const replay = flags.from === undefined ? undefined : await recordOf(flags.from);
+  const replay = flags.from === undefined ? undefined : await recordOf(flags.from, "replay");
   const prompt = flags.prompt ?? (positionals.length === 0 ? replay?.prompt : undefined);
   const prompts = await promptsOf(
     { ...flags, ...(prompt !== undefined && { prompt }) },
@@ -145,31 +140,6 @@ export async function generate(args: readonly string[]): Promise<number> {
     const written = await sheet?.write();
     if (written !== undefined) reporter.sheet({ path: written, pictures: tally.pictures });
   });
-}
-
-/** How a picture was made, to make it again. */
-async function recordOf(path: string): Promise<Metadata> {
-  const found = await metadataOfFile(path);
-  if (found) return found;
-  throw new Error(`Cannot replay ${path}: it does not say how it was made.`);
-}
-
-/** How the model of a replayed picture was opened. */
-export function openedAs(model: Partial<PictureFacts["model"]> = {}): OpenOptions {
-  // By name: a record comes from a file, which might say anything.
-  const known = [
-    "variant",
-    "config",
-    "vae",
-    "refiner",
-    "loraMode",
-    "precision",
-    "convolution",
-    "clip",
-    "clipVae",
-  ] as const;
-  const said = known.filter((option) => model[option] !== undefined);
-  return Object.fromEntries(said.map((option) => [option, model[option]]));
 }
 
 async function* requestsOf(prompts: Prompts): AsyncGenerator<Asked> {

@@ -8,7 +8,6 @@ import {
   type GenerateOptions,
   Image,
   type Metadata,
-  metadataOfFile,
   optionsFromMetadata,
   StableDiffusion,
 } from "../mod.ts";
@@ -16,10 +15,10 @@ import { BESIDE_NETWORK_FLAGS, BESIDE_PICTURE_FLAGS } from "./beside_flags.ts";
 import { type FlagTable, parseFlags, UsageError } from "./flags.ts";
 import { GENERATE_FLAGS, openOptionsOf, picturesOf } from "./generate_flags.ts";
 import { PROVIDER_FLAGS } from "./provider_flags.ts";
-import { openedAs } from "./generate.ts";
 import { withInterrupt } from "./interrupt.ts";
 import { helpText, type Page } from "./page.ts";
 import { progressTo } from "./progress.ts";
+import { openedAs, recordOf } from "./replay.ts";
 import { print } from "./standard_output.ts";
 
 const { model, config, variant, vae, refiner, offline, lora, embedding, precision, convolution } =
@@ -74,8 +73,7 @@ export async function verify(args: readonly string[]): Promise<number> {
     return 0;
   }
   if (file === undefined || more.length > 0) throw new UsageError("Name one picture to verify.");
-  const found = await metadataOfFile(file);
-  if (!found) throw new Error(`Cannot verify ${file}: it does not say how it was made.`);
+  const found = await recordOf(file, "verify");
   const progress = progressTo({ quiet: flags.quiet ?? false });
   return await withInterrupt(async (signal) => {
     const { model } = found.record ?? {};

@@ -19,6 +19,7 @@ import {
   withLines,
 } from "../explain/mod.ts";
 import { didYouMean, type FlagTable, type FlagValues, parseFlags, UsageError } from "./flags.ts";
+import { makeFolder } from "./folders.ts";
 import { GENERATE_FLAGS, openOptionsOf } from "./generate_flags.ts";
 import { PROVIDER_FLAGS } from "./provider_flags.ts";
 import { withInterrupt } from "./interrupt.ts";
@@ -83,7 +84,11 @@ export async function explain(args: readonly string[]): Promise<number> {
     const topic = flags.all ? "--all" : name;
     throw new UsageError(`latent explain ${topic} cannot use ${JSON.stringify(unused)}.`);
   }
-  if (flags.html !== undefined) await requireFolder(flags.all ? flags.html : dirname(flags.html));
+  if (flags.html !== undefined) {
+    // Before the experiments take their time.
+    const folder = flags.all ? flags.html : dirname(flags.html);
+    await makeFolder(folder, { target: `to ${folder}` });
+  }
   return await withInterrupt(async (signal) => {
     const progress = progressTo({ quiet: flags.quiet ?? false });
     await using laboratory = await openLaboratory(flags.model, {
@@ -111,16 +116,6 @@ function known(name: string): string {
   if (Object.hasOwn(TOPICS, name)) return name;
   const hint = didYouMean(name, Object.keys(TOPICS)) || " See latent explain.";
   throw new UsageError(`Unknown topic ${JSON.stringify(name)}.${hint}`);
-}
-
-/** Makes the folder of pages before the experiments take their time. */
-async function requireFolder(folder: string): Promise<void> {
-  try {
-    await Deno.mkdir(folder, { recursive: true });
-  } catch (cause) {
-    if (cause instanceof Deno.errors.NotCapable || !(cause instanceof Error)) throw cause;
-    throw new Error(`Cannot write to ${folder}: ${cause.message}.`, { cause });
-  }
 }
 
 /** Writes the reports where the flags say. */

@@ -16,6 +16,7 @@ import {
   RECIPE_KEYWORD,
 } from "../mod.ts";
 import { UsageError } from "./flags.ts";
+import { isFolder, makeFolder } from "./folders.ts";
 import { writeToStandardOutput } from "./standard_output.ts";
 
 /** Takes frames in order. */
@@ -40,17 +41,14 @@ export async function openFrameOutput(
 ): Promise<FrameOutput> {
   if (target === "-") return toStandardOutput(options);
   const extension = extname(target).toLowerCase();
-  const isFolder = target.endsWith("/") || extension === "" || await existsAsFolder(target);
-  if (isFolder) return await toFolder(target);
+  if (target.endsWith("/") || extension === "" || await isFolder(target)) {
+    return await toFolder(target);
+  }
   if (ANIMATIONS.includes(extension)) return await toAnimation(target, options);
   throw new UsageError(
     `Cannot write ${target}: animations are ${ANIMATIONS.join(", ")} files; got "${extension}". ` +
       `End a folder's name in "/".`,
   );
-}
-
-async function existsAsFolder(path: string): Promise<boolean> {
-  return (await Deno.stat(path).catch(() => undefined))?.isDirectory ?? false;
 }
 
 /** `frame_0000.png`, with more digits where there are more frames. */
@@ -113,15 +111,4 @@ async function toAnimation(path: string, options: AnimationOptions): Promise<Fra
     },
     [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
   };
-}
-
-async function makeFolder(folder: string): Promise<void> {
-  try {
-    await Deno.mkdir(folder, { recursive: true });
-  } catch (cause) {
-    if (cause instanceof Deno.errors.NotCapable || !(cause instanceof Error)) throw cause;
-    const isFile = cause instanceof Deno.errors.AlreadyExists;
-    const why = isFile ? "it is a file, not a folder" : cause.message;
-    throw new Error(`Cannot write ${folder}: ${why}.`, { cause });
-  }
 }

@@ -7,6 +7,7 @@
 import { basename, dirname, extname, join } from "node:path";
 import type { Image } from "../mod.ts";
 import { UsageError } from "./flags.ts";
+import { isFolder, makeFolder } from "./folders.ts";
 import { writeToStandardOutput } from "./standard_output.ts";
 
 /** What a template's fields stand for. */
@@ -45,7 +46,10 @@ export async function openOutput(target: string, several: boolean): Promise<Outp
         `got ${extension ? `"${extension}"` : "no extension"}. End a folder's name in "/".`,
     );
   }
-  if (!dirname(template).includes("{")) await requireWritable(dirname(template), target);
+  if (!dirname(template).includes("{")) {
+    const advice = "Choose another --output.";
+    await makeFolder(dirname(template), { target, probe: true, advice });
+  }
   return {
     standardOutput: false,
     async save(image, fields) {
@@ -66,14 +70,6 @@ async function templateOf(target: string, several: boolean): Promise<string> {
   return join(dirname(target), `${basename(target, extension)}-{seed}${extension}`);
 }
 
-async function isFolder(path: string): Promise<boolean> {
-  try {
-    return (await Deno.stat(path)).isDirectory;
-  } catch {
-    return false;
-  }
-}
-
 /** Fills a template; a prompt becomes at most 80 letters, digits and dashes. */
 export function fill(template: string, fields: OutputFields): string {
   return template
@@ -85,23 +81,6 @@ export function fill(template: string, fields: OutputFields): string {
 function slug(text: string): string {
   const words = text.normalize("NFKC").toLowerCase().replaceAll(/[^\p{L}\p{N}]+/gu, "-");
   return [...words.replaceAll(/^-+|-+$/g, "")].slice(0, 80).join("") || "prompt";
-}
-
-/** Makes `folder` where it is missing and proves that a file can be made in it. */
-async function requireWritable(folder: string, target: string): Promise<void> {
-  try {
-    await Deno.mkdir(folder, { recursive: true });
-    const probe = await Deno.makeTempFile({ dir: folder, prefix: ".latent-" });
-    await Deno.remove(probe);
-  } catch (cause) {
-    if (cause instanceof Deno.errors.NotCapable) throw cause;
-    const why = cause instanceof Deno.errors.AlreadyExists
-      ? `${folder} is a file, not a folder`
-      : cause instanceof Error
-      ? cause.message.split("\n")[0]
-      : String(cause);
-    throw new Error(`Cannot write ${target}: ${why}. Choose another --output.`, { cause });
-  }
 }
 
 async function saveToStandardOutput(image: Image): Promise<string> {

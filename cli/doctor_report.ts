@@ -8,6 +8,7 @@ import type { DeviceSpeed, LibraryReport } from "../mod.ts";
 import type { SamplingReport, Trial } from "./doctor_children.ts";
 import type { FolderReport } from "./doctor_folders.ts";
 import type { MachineReport } from "./doctor_machine.ts";
+import { byteSize } from "./progress_bar.ts";
 
 /** One library path of the search, in order. */
 export interface CandidateReport {
@@ -70,7 +71,7 @@ export function isHealthy({ sampling }: DoctorReport): boolean {
 
 /** The report as text, a finding a line. */
 export function textOf(report: DoctorReport): string {
-  const { versions, machine } = report;
+  const { versions, machine } = report, { memory } = machine;
   const lines = [
     `latent ${versions.latent}, Deno ${versions.deno}${report.compiled ? " (compiled)" : ""}, ` +
     `V8 ${versions.v8}`,
@@ -78,8 +79,8 @@ export function textOf(report: DoctorReport): string {
     "Machine",
     `  ${machine.os} ${machine.arch}, ${machine.threads} threads`,
     `  ${machine.processor ?? "unknown processor"}: ${machine.features.join(" ") || "-"}`,
-    ...(machine.memory
-      ? [`  memory ${size(machine.memory.total)}, ${size(machine.memory.available)} available`]
+    ...(memory
+      ? [`  memory ${byteSize(memory.total)}, ${byteSize(memory.available)} available`]
       : []),
     ...(machine.graphics.length > 0 ? machine.graphics : ["no graphics card found"])
       .map((card) => `  ${card}`),
@@ -90,7 +91,7 @@ export function textOf(report: DoctorReport): string {
     "",
     "Folders",
     ...report.folders.map(({ purpose, path, bytes, problem }) =>
-      `  ${purpose.padEnd(9)}${path ?? "-"}  ${size(bytes)}${problem ? `  ${problem}` : ""}`
+      `  ${purpose.padEnd(9)}${path ?? "-"}  ${byteSize(bytes)}${problem ? `  ${problem}` : ""}`
     ),
     "",
     "Sampling",
@@ -132,8 +133,4 @@ function samplingLine(sampling: Trial<SamplingReport>): string {
   const { firstStepSeconds, stepsPerSecond } = sampling.result;
   return `embedded model: first step after ${firstStepSeconds.toFixed(2)} s, then ` +
     `${stepsPerSecond.toFixed(1)} steps/s`;
-}
-
-function size(bytes: number): string {
-  return bytes >= 1e9 ? `${(bytes / 1e9).toFixed(1)} GB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }

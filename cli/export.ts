@@ -10,6 +10,7 @@ import { GENERATE_FLAGS, openOptionsOf } from "./generate_flags.ts";
 import { helpText, type Page } from "./page.ts";
 import { PROVIDER_FLAGS } from "./provider_flags.ts";
 import { progressTo } from "./progress.ts";
+import { byteSize } from "./progress_bar.ts";
 import { print } from "./standard_output.ts";
 
 const { model, config, variant, vae, lora, quiet, verbose, help, width, height } = GENERATE_FLAGS;
@@ -68,7 +69,7 @@ export async function exportModel(args: readonly string[]): Promise<number> {
     ...(flags.opset !== undefined && { opset: Number(flags.opset) }),
   });
   for await (const { path, weightBytes } of networks) {
-    progress.line(`${path}  weights ${(weightBytes / 1e6).toFixed(1)} MB`);
+    progress.line(`${path}  weights ${byteSize(weightBytes)}`);
   }
   return 0;
 }

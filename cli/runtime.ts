@@ -15,6 +15,7 @@ import {
 import { probeLibrary } from "./doctor_children.ts";
 import { COMMON_FLAGS, type FlagTable, parseFlags, UsageError } from "./flags.ts";
 import { helpText, type Page } from "./page.ts";
+import { byteSize } from "./progress_bar.ts";
 import { print } from "./standard_output.ts";
 
 /** Flags of `latent runtime`. */
@@ -66,7 +67,7 @@ async function install(source: string, json: boolean): Promise<void> {
   print(
     json
       ? JSON.stringify({ event: "installed", name, version, providers, bytes })
-      : `${name}  ${megabytes(bytes)}  ${providers.join(" ")}`,
+      : `${name}  ${byteSize(bytes)}  ${providers.join(" ")}`,
   );
 }
 
@@ -109,8 +110,4 @@ function problemOf(path: string): string | undefined {
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
-}
-
-function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
 }

@@ -20,7 +20,7 @@ import { print } from "./standard_output.ts";
 const { model, config, variant, vae, precision, quiet, verbose, help } = GENERATE_FLAGS;
 
 /** Flags of `latent bench`. */
-export const BENCH_FLAGS = {
+const BENCH_FLAGS = {
   model,
   config,
   variant,

@@ -21,7 +21,7 @@ import { helpText, type Page } from "./page.ts";
 import { print } from "./standard_output.ts";
 
 /** Flags of `latent doctor`. */
-export const DOCTOR_FLAGS = {
+const DOCTOR_FLAGS = {
   network: { kind: "switch", help: "see whether the Hub can be reached, too" },
   json: { kind: "switch", help: "the report as one JSON object" },
   verbose: COMMON_FLAGS.verbose,

@@ -35,7 +35,7 @@ import { print } from "./standard_output.ts";
 const { json, quiet, verbose, help, ...PICTURE_FLAGS } = GENERATE_FLAGS;
 
 /** Flags of `latent generate`: those of every picture, and those of a run of many. */
-export const GENERATE_COMMAND_FLAGS = {
+const GENERATE_COMMAND_FLAGS = {
   ...PICTURE_FLAGS,
   prompts: { kind: "text", value: "FILE", help: "prompts or JSON objects, one a line; or -" },
   timeout: { kind: "number", value: "SECONDS", range: [0, 1e6], help: "limit for each picture" },

@@ -22,7 +22,7 @@ export interface Common {
   /** A picture whose settings stand where no flag says otherwise. */
   readonly replay?: Metadata | undefined;
   /** The pictures of the command line, loaded once. */
-  readonly pictures: Pick<GenerateOptions, "image" | "mask" | "controls">;
+  readonly pictures: Partial<GenerateOptions>;
   readonly output: Output;
 }
 

@@ -52,7 +52,7 @@ export async function openFrameOutput(
 }
 
 /** `frame_0000.png`, with more digits where there are more frames. */
-export function frameName(index: number): string {
+function frameName(index: number): string {
   return `frame_${String(index).padStart(4, "0")}.png`;
 }
 

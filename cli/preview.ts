@@ -37,7 +37,7 @@ export type PreviewFlags = FlagValues<typeof PREVIEW_FLAGS> & {
 };
 
 /** Whether previews are to be made at all. */
-export function wantsPreview(flags: PreviewFlags): boolean {
+function wantsPreview(flags: PreviewFlags): boolean {
   const { quiet, json, preview, "preview-format": format } = flags;
   if (json) return preview ?? false;
   return !quiet && (format !== undefined || (preview === true && Deno.stderr.isTerminal()));

@@ -19,7 +19,7 @@ export const OPENING_FLAGS = [
 ] as const satisfies readonly (keyof GenerateFlags)[];
 
 /** All of them. */
-export const RUN_FLAGS = [
+const RUN_FLAGS = [
   ...OPENING_FLAGS,
   ...keysOf(PROVIDER_FLAGS),
   ...["offline", "hash-weights", "json", "quiet", "verbose", "help"] as const,

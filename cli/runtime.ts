@@ -19,7 +19,7 @@ import { byteSize } from "./progress_bar.ts";
 import { print } from "./standard_output.ts";
 
 /** Flags of `latent runtime`. */
-export const RUNTIME_FLAGS = {
+const RUNTIME_FLAGS = {
   json: { kind: "switch", help: "one JSON object a line" },
   verbose: COMMON_FLAGS.verbose,
   help: COMMON_FLAGS.help,

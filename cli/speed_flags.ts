@@ -32,7 +32,7 @@ export const SPEED_FLAGS = {
 } as const satisfies FlagTable;
 
 /** Parsed {@linkcode SPEED_FLAGS}. */
-export type SpeedFlags = FlagValues<typeof SPEED_FLAGS>;
+type SpeedFlags = FlagValues<typeof SPEED_FLAGS>;
 
 /** The options that the flags ask for. @throws {UsageError} */
 export function speedOptions(

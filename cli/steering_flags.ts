@@ -54,7 +54,7 @@ export const STEERING_FLAGS = {
 } as const satisfies FlagTable;
 
 /** Parsed {@linkcode STEERING_FLAGS}. */
-export type SteeringFlags = FlagValues<typeof STEERING_FLAGS>;
+type SteeringFlags = FlagValues<typeof STEERING_FLAGS>;
 
 /** The options that the flags ask for, without pictures. @throws {UsageError} */
 export function steeringOptions(flags: SteeringFlags): Partial<GenerateOptions> {

@@ -8,7 +8,7 @@ import type { GenerateOptions, PromptToken, StableDiffusion } from "../mod.ts";
 import { print } from "./standard_output.ts";
 
 /** One line a token: its number, piece of text and weight; what is cut off is said so. */
-export function tokenLines(tokens: readonly PromptToken[]): string {
+function tokenLines(tokens: readonly PromptToken[]): string {
   let before: PromptToken | undefined, number = 0;
   const lines = tokens.map((token) => {
     const isNew = token.window !== before?.window || token.prompt !== before?.prompt;

@@ -72,7 +72,7 @@ function peopleReport(quiet: boolean): TrainReport {
  * The course of the losses in at most 40 bars, and where it began and is: `▇▅▃▂▁ 0.21 to 0.07`.
  * A bar is a mean, since single losses depend on how much noise was drawn.
  */
-export function lossLine(losses: readonly number[]): string {
+function lossLine(losses: readonly number[]): string {
   const count = Math.min(40, Math.max(1, Math.floor(losses.length / 5)), losses.length);
   if (count === 0) return "";
   const means = Array.from({ length: count }, (_, i) => {

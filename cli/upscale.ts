@@ -14,7 +14,7 @@ import { progressTo } from "./progress.ts";
 import { print } from "./standard_output.ts";
 
 /** Flags of `latent upscale`. */
-export const UPSCALE_FLAGS = {
+const UPSCALE_FLAGS = {
   model: { kind: "text", value: "FILE", short: "m", help: "the upscaler, an ONNX file" },
   tile: { kind: "integer", range: [16, 65536], help: "side of the tiles in pixels (256)" },
   overlap: {

@@ -81,6 +81,7 @@ export {
   cachedModels,
   type Environment,
   hubCacheFolder,
+  hubEndpoint,
 } from "./pipeline/hub_cache.ts";
 export { DownloadError } from "./pipeline/hub_download.ts";
 export type { ExportedNetwork, ExportOptions } from "./pipeline/export_onnx.ts";

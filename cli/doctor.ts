@@ -5,7 +5,7 @@
  */
 
 import manifest from "../deno.json" with { type: "json" };
-import { libraryCandidates, libraryFailure } from "../mod.ts";
+import { hubEndpoint, libraryCandidates, libraryFailure } from "../mod.ts";
 import { probeLibrary, probeSampling, runTrial } from "./doctor_children.ts";
 import { folderReports } from "./doctor_folders.ts";
 import { machineReport } from "./doctor_machine.ts";
@@ -87,7 +87,7 @@ async function candidateReports(): Promise<Pick<DoctorReport, "libraries" | "sea
 }
 
 async function reachability(): Promise<Record<string, string>> {
-  const url = Deno.env.get("HF_ENDPOINT") ?? "https://huggingface.co";
+  const url = hubEndpoint({ HF_ENDPOINT: Deno.env.get("HF_ENDPOINT") });
   try {
     const response = await fetch(url, { method: "HEAD", signal: AbortSignal.timeout(5000) });
     return { [url]: `answers ${response.status}` };

@@ -6,7 +6,13 @@
  */
 
 import { dirname } from "node:path";
-import { CachedModel, type Environment, hubCacheFolder, hubToken } from "./hub_cache.ts";
+import {
+  CachedModel,
+  type Environment,
+  hubCacheFolder,
+  hubEndpoint,
+  hubToken,
+} from "./hub_cache.ts";
 import { download, DownloadError } from "./hub_download.ts";
 import { neededFiles, networkFiles, type RepositoryFile } from "./hub_files.ts";
 
@@ -121,8 +127,7 @@ async function look(
   options: HubOptions,
 ): Promise<Repository> {
   const hub = await import("npm:@huggingface/hub@2.17.5");
-  const endpoint = (env.HF_ENDPOINT ?? "https://huggingface.co").replace(/\/+$/, "");
-  const token = await hubToken(env);
+  const endpoint = hubEndpoint(env), token = await hubToken(env);
   const common = {
     hubUrl: endpoint,
     fetch: authorized(options.fetch ?? fetch, token, options.signal),

@@ -17,6 +17,11 @@ export function hubCacheFolder(env: Environment): string {
   return env.HF_HUB_CACHE ?? env.HUGGINGFACE_HUB_CACHE ?? join(hubHome(env), "hub");
 }
 
+/** The Hub's address, or that of another server: HF_ENDPOINT. */
+export function hubEndpoint(env: Environment): string {
+  return (env.HF_ENDPOINT ?? "https://huggingface.co").replace(/\/+$/, "");
+}
+
 /** Where the tools keep token and cache: HF_HOME, or `huggingface` in the user's cache folder. */
 function hubHome(env: Environment): string {
   return env.HF_HOME ?? join(env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "huggingface");

@@ -44,7 +44,9 @@ const EXIT_STATUS = {
 
 const ENVIRONMENT = {
   ORT_DYLIB_PATH: "The ONNX Runtime library to use, and no other.",
-  LATENT_CACHE: "Folder for what is unpacked or installed; else latent in the user's cache folder.",
+  LATENT_CACHE:
+    "Folder for what is installed, unpacked, fetched or converted once; else latent in " +
+    "the user's cache folder.",
   HF_HOME: "Home of the Hub's cache and token; HF_HUB_CACHE names the cache alone.",
   HF_TOKEN: "Access token for models of the Hub that need one.",
   HF_ENDPOINT: "Another server than the Hub's.",
@@ -54,7 +56,9 @@ const ENVIRONMENT = {
 };
 
 const FILES = {
-  "~/.cache/latent": "ONNX Runtimes that were installed or unpacked.",
+  "~/.cache/latent":
+    "ONNX Runtimes that were installed or unpacked; weights as --precision int8, int4 " +
+    "and --convolution winograd take them; and the embedded model of a program that runs from a URL.",
   "~/.cache/huggingface/hub": "Models of the Hub, shared with all Hugging Face tools.",
   "OUTPUT.checkpoint.safetensors": "State of a training beside its output, for --resume.",
 };

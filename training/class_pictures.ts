@@ -4,13 +4,11 @@
  */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { cpu } from "../ffi/providers.ts";
 import type { ModelParts } from "../pipeline/model_parts.ts";
-import { StableDiffusion } from "../pipeline/stable_diffusion.ts";
 import { derivedSeed } from "./derived_seed.ts";
 import { pictureNames } from "./picture_folder.ts";
-import type { RunSettings } from "./run_options.ts";
-import type { TrainingShape } from "./text_graph.ts";
+import { pipelineOf, type RunSettings } from "./run_options.ts";
+import { pixelsOf, type TrainingShape } from "./text_graph.ts";
 import type { TrainingEvent } from "./training_run.ts";
 
 /** Where class pictures are, and how many there are to be. */
@@ -36,14 +34,8 @@ export async function* drawClassPictures(
   await mkdir(folder, { recursive: true });
   const there = new Set(await pictureNames(folder, "classImages"));
   if (there.size >= count) return;
-  const { providers = [cpu()], threads, library, seed, signal } = settings;
-  await using sd = StableDiffusion.ofParts(parts, undefined, {
-    providers,
-    ...(threads !== undefined && { threads }),
-    ...(library !== undefined && { library }),
-  });
-  const { factor } = parts.vae.config;
-  const size = { width: shape.width * factor, height: shape.height * factor };
+  const { seed, signal } = settings, size = pixelsOf(parts, shape);
+  await using sd = pipelineOf(parts, settings);
   for (let i = 0; there.size < count; i++) {
     const name = `class-${String(i).padStart(4, "0")}.png`;
     if (there.has(name)) continue;

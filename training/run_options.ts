@@ -1,7 +1,10 @@
 /** Options that every kind of training has. */
 import { cpu, type Provider } from "../ffi/providers.ts";
-import { openRuntime } from "../ffi/runtime.ts";
-import { SessionBuilder } from "../pipeline/session_builder.ts";
+import type { LearnedTokens } from "../pipeline/embeddings.ts";
+import type { ModelParts } from "../pipeline/model_parts.ts";
+import { builderOf as sessionBuilderOf } from "../pipeline/open_options.ts";
+import type { SessionBuilder } from "../pipeline/session_builder.ts";
+import { StableDiffusion } from "../pipeline/stable_diffusion.ts";
 import { type LearningRate, learningRate, type SCHEDULES } from "./learning_rate.ts";
 import { adam, adamw, lion, momentum, type Optimizer, rmsprop, sgd } from "./optimizers.ts";
 import { TrainingError } from "./training_error.ts";
@@ -145,9 +148,25 @@ export function rateOf({ schedule, steps, warmUp }: RunSettings, rate: number): 
 }
 
 /** What builds the sessions of a run. */
-export function builderOf({ library, providers = [cpu()], threads }: RunOptions): SessionBuilder {
-  const runtime = openRuntime(library === undefined ? {} : { library });
-  return new SessionBuilder(runtime, { providers, ...(threads !== undefined && { threads }) });
+export function builderOf(options: RunOptions): SessionBuilder {
+  return sessionBuilderOf(sessionOptions(options));
+}
+
+/** A pipeline of the run's model as it is now, with the words that it has learned, by text encoder. */
+export function pipelineOf(
+  parts: ModelParts,
+  options: RunOptions,
+  learned?: readonly LearnedTokens[],
+): StableDiffusion {
+  return StableDiffusion.ofParts(parts, learned, sessionOptions(options));
+}
+
+function sessionOptions({ providers = [cpu()], threads, library }: RunOptions) {
+  return {
+    providers,
+    ...(threads !== undefined && { threads }),
+    ...(library !== undefined && { library }),
+  };
 }
 
 /**

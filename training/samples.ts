@@ -1,14 +1,12 @@
 /** Pictures drawn on the way by the model that is being trained. */
-import { cpu } from "../ffi/providers.ts";
 import type { LearnedTokens } from "../pipeline/embeddings.ts";
 import type { Image } from "../pipeline/image.ts";
 import type { ModelParts } from "../pipeline/model_parts.ts";
-import { StableDiffusion } from "../pipeline/stable_diffusion.ts";
 import { tensorInMemory, type TensorSource } from "../weights/stored_tensor.ts";
 import type { Example } from "./examples.ts";
 import { placeOf } from "./model_file.ts";
-import type { RunSettings } from "./run_options.ts";
-import type { TrainingShape } from "./text_graph.ts";
+import { pipelineOf, type RunSettings } from "./run_options.ts";
+import { pixelsOf, type TrainingShape } from "./text_graph.ts";
 
 /** A picture with what it was asked for. */
 export interface Sample {
@@ -42,20 +40,14 @@ export interface SampleSource {
 export function samplerOf(
   { settings, shape, examples, snapshot }: SampleSource,
 ): Sampler | undefined {
-  const { sampleEvery, seed, signal, providers = [cpu()], threads, library } = settings;
+  const { sampleEvery, seed, signal } = settings;
   if (sampleEvery === undefined) return undefined;
   const prompts = settings.samplePrompts ?? [examples[0]!.prompts[0]!];
   return async () => {
     const { parts, learned } = await snapshot();
-    const { factor } = parts.vae.config;
-    await using sd = StableDiffusion.ofParts(parts, learned, {
-      providers,
-      ...(threads !== undefined && { threads }),
-      ...(library !== undefined && { library }),
-    });
-    const samples: Sample[] = [];
+    const samples: Sample[] = [], size = pixelsOf(parts, shape);
+    await using sd = pipelineOf(parts, settings, learned);
     for (const prompt of prompts) {
-      const size = { width: shape.width * factor, height: shape.height * factor };
       const image = await sd.generate({ prompt, seed, ...size, ...(signal && { signal }) });
       samples.push({ prompt, image });
     }

@@ -5,7 +5,7 @@ import type { SessionBuilder } from "../pipeline/session_builder.ts";
 import { encodePictures, type Example } from "./examples.ts";
 import { type Picture, readPictureFolder } from "./picture_folder.ts";
 import type { RunSettings } from "./run_options.ts";
-import type { TrainingShape } from "./text_graph.ts";
+import { pixelsOf, type TrainingShape } from "./text_graph.ts";
 import { TrainingError } from "./training_error.ts";
 import type { TrainingEvent } from "./training_run.ts";
 
@@ -52,8 +52,7 @@ export async function* examplesOf(
   source: PictureSource,
 ): AsyncGenerator<TrainingEvent, Example[], void> {
   const { parts, builder, settings: { strict, seed, signal }, shape } = context;
-  const { factor } = parts.vae.config;
-  const size = { width: shape.width * factor, height: shape.height * factor };
+  const size = pixelsOf(parts, shape);
   const found = await readPictureFolder(source.folder, size, { strict, option: source.option });
   for (const skipped of found.skipped) yield { kind: "skipped", ...skipped };
   yield { kind: "stage", name: `encoding ${found.pictures.length} pictures` };

@@ -75,9 +75,17 @@ export function givenText(parts: ModelParts, { batch }: TrainingShape): TextValu
   return { hidden, pooled: input("pooled", "float32", [batch, inputDim - 6 * timeDim]) };
 }
 
+/** Sizes of the pictures that are trained on, in pixels. */
+export function pixelsOf(
+  { vae: { config: { factor } } }: ModelParts,
+  { width, height }: TrainingShape,
+): { readonly width: number; readonly height: number } {
+  return { width: width * factor, height: height * factor };
+}
+
 /** SDXL's sizes of the picture: original, corner, target; the same for all, so a constant. */
-export function timeIds(parts: ModelParts, { batch, height, width }: TrainingShape): Value {
-  const { factor } = parts.vae.config, h = height * factor, w = width * factor;
-  const rows = Array.from({ length: batch }, () => [h, w, 0, 0, h, w]).flat();
+export function timeIds(parts: ModelParts, shape: TrainingShape): Value {
+  const { batch } = shape, { width, height } = pixelsOf(parts, shape);
+  const rows = Array.from({ length: batch }, () => [height, width, 0, 0, height, width]).flat();
   return constant(Float32Array.from(rows), [batch, 6]);
 }

@@ -2,8 +2,8 @@
 import { join } from "node:path";
 import { exists } from "../../pipeline/existing.ts";
 import { cpu, type Provider } from "../../ffi/providers.ts";
-import { openRuntime } from "../../ffi/runtime.ts";
-import { SessionBuilder } from "../../pipeline/session_builder.ts";
+import { builderOf } from "../../pipeline/open_options.ts";
+import type { SessionBuilder } from "../../pipeline/session_builder.ts";
 import { besideOutput } from "../output.ts";
 import { TrainingError } from "../training_error.ts";
 import type { TrainingEvent } from "../training_run.ts";
@@ -81,7 +81,7 @@ export async function* trainEmbedded(
   const workspace = new Workspace(folder, seed);
   await workspace.begin();
   await workspace.fields();
-  const builder = new SessionBuilder(openRuntime(), { providers, threads });
+  const builder = builderOf({ providers, threads });
   for (const name of Object.keys(STAGE_DEFAULTS) as StageName[]) {
     if (options.only && !options.only.includes(name)) continue;
     signal?.throwIfAborted();

@@ -4,9 +4,9 @@ import { reduceSum } from "../graph/ops/reduce.ts";
 import type { Value } from "../graph/value.ts";
 import { square } from "./losses.ts";
 
-/** The length of all gradients taken as one vector: a scalar. */
-export function globalNorm(gradients: readonly Value[]): Value {
-  return sqrt(gradients.map((g) => reduceSum(square(g))).reduce((a, b) => add(a, b)));
+/** The length of all values taken as one vector: a scalar. */
+export function globalNorm(values: readonly Value[]): Value {
+  return sqrt(values.map((value) => reduceSum(square(value))).reduce((a, b) => add(a, b)));
 }
 
 /** Gradients shortened together to `most` where they are longer, as `clip_grad_norm_` of torch. */

@@ -33,9 +33,10 @@ export interface CaptionOptions {
   readonly alwaysDigit?: boolean;
 }
 
-/** Choices as a caption makes them. */
-class Dice {
+/** Choices among a few things, by random numbers. */
+export class Dice {
   readonly #random: TorchCpuGenerator;
+  /** Every choice draws one number from `random`. */
   constructor(random: TorchCpuGenerator) {
     this.#random = random;
   }

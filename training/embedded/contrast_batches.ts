@@ -1,18 +1,18 @@
 /** Batches of pictures with captions for the CLIP pair, with hard negatives. */
+import { CLIP_DEVIATION, CLIP_MEAN } from "../../models/clip_likeness.ts";
 import type { ClipTokenizer } from "../../pipeline/tokenizer.ts";
 import { TorchCpuGenerator } from "../../schedulers/random/torch_cpu.ts";
 import { derivedSeed } from "../derived_seed.ts";
 import type { Batch } from "../trainer.ts";
-import { type Caption, caption, type Saying, SAYINGS } from "./captions.ts";
-import { draw, drawTraits, type Traits } from "./drawing.ts";
+import { type Caption, caption, Dice, type Saying, SAYINGS } from "./captions.ts";
+import { draw, drawTraits, SIDE, type Traits } from "./drawing.ts";
 import type { Fields } from "./fields.ts";
 import { DIGIT_WORDS, TEAL } from "./palette.ts";
 
-/** CLIP's mean and deviation of pixels, 0 to 1, by channel. */
-const MEAN = [0.48145466, 0.4578275, 0.40821073], DEVIATION = [0.26862954, 0.26130258, 0.27577711];
-
 /** Pictures of a group that are alike but for one thing. */
-export const GROUP = 16;
+const GROUP = 16;
+/** Whether picture `i` is of a group that stays as it was drawn, as one of four does: all different. */
+const isMixed = (i: number) => Math.floor(i / GROUP) % 4 === 3;
 
 /** Where a saying's answers lie in a row of 41: its values, then "not said". */
 export const ANSWERS: Readonly<Record<Saying, { from: number; size: number }>> = (() => {
@@ -56,40 +56,40 @@ export function contrastBatch(source: ContrastSource, step: number): Batch {
   };
 }
 
+/** What a picture may differ in from its group's first: backgrounds twice as often as the others. */
+const CHANGES = ["ink", "background", "background", "stroke", "slant", "size"] as const;
+
 /**
  * Turns three of four groups into hard ones: the ten digits drawn alike, and six pictures that
  * differ in one other thing.
  */
 function groups(fields: Fields, traits: Traits[], random: TorchCpuGenerator): Traits[] {
-  const pick = (below: number) => random.integers(0, below, 1)[0]!;
+  const dice = new Dice(random);
   return traits.map((trait, i) => {
-    const group = Math.floor(i / GROUP), place = i % GROUP;
-    if (group % 4 === 3) return trait;
-    const first = traits[group * GROUP]!;
+    if (isMixed(i)) return trait;
+    const place = i % GROUP, first = traits[i - place]!;
     const ink = first.ink === TEAL ? (first.background + 1) % 8 : first.ink;
     const { background, stroke, slant, size } = first;
     const alike = { ...trait, ink, background, stroke, slant, size, outline: false };
     if (place < 10) {
-      const own = fields.byDigit[place]!;
-      return { ...alike, digit: place, field: own[pick(own.length)]! };
+      return { ...alike, digit: place, field: dice.choice(fields.byDigit[place]!) };
     }
-    const key = (["ink", "background", "background", "stroke", "slant", "size"] as const)[pick(6)]!;
+    const key = dice.choice(CHANGES);
     const isColor = key === "ink" || key === "background";
     const taken = isColor ? [ink, background] : [alike[key]];
     const free = Array.from({ length: isColor ? 8 : 3 }, (_, k) => k).filter((k) =>
       !taken.includes(k)
     );
-    return { ...alike, [key]: free[pick(free.length)]! };
+    return { ...alike, [key]: dice.choice(free) };
   });
 }
 
 /** Captions of one richness in a group; the digit is always said in hard ones. */
 function worded(traits: readonly Traits[], random: TorchCpuGenerator): Caption[] {
-  const out: Caption[] = [];
+  const out: Caption[] = [], dice = new Dice(random);
   for (let from = 0; from < traits.length; from += GROUP) {
-    const alwaysDigit = Math.floor(from / GROUP) % 4 !== 3;
-    const levels = alwaysDigit ? [0.5, 0.9, 1] : [0.35, 0.6, 0.9, 1];
-    const rich = levels[random.integers(0, levels.length, 1)[0]!]!;
+    const alwaysDigit = !isMixed(from);
+    const rich = dice.choice(alwaysDigit ? [0.5, 0.9, 1] : [0.35, 0.6, 0.9, 1]);
     for (const trait of traits.slice(from, from + GROUP)) {
       out.push(caption(trait, random, { rich, alwaysDigit }));
     }
@@ -144,10 +144,10 @@ function places(ids: readonly number[][], tokenizer: ClipTokenizer): Float32Arra
 }
 
 /** From -1..1 to what CLIP is fed. */
-export function normalized(pictures: Float32Array): Float32Array {
-  const plane = 64 * 64;
+function normalized(pictures: Float32Array): Float32Array {
+  const plane = SIDE * SIDE;
   return pictures.map((value, i) => {
     const c = Math.floor(i / plane) % 3;
-    return ((value + 1) / 2 - MEAN[c]!) / DEVIATION[c]!;
+    return ((value + 1) / 2 - CLIP_MEAN[c]!) / CLIP_DEVIATION[c]!;
   });
 }

@@ -97,7 +97,7 @@ function spelling(h: Value): Value {
 }
 
 /** Orthonormal columns [width, 41], always the same (Gram-Schmidt over normal numbers). */
-export function directions(width: number): Float32Array {
+function directions(width: number): Float32Array {
   const random = new TorchCpuGenerator(99), columns: Float32Array[] = [];
   while (columns.length < ANSWER_COUNT) {
     const column = random.normal(width);

@@ -8,7 +8,7 @@ import { adamw } from "../optimizers.ts";
 import type { Batch } from "../trainer.ts";
 import { trainingStep } from "../training_step.ts";
 import type { TrainingEvent } from "../training_run.ts";
-import { caption } from "./captions.ts";
+import { caption, Dice } from "./captions.ts";
 import { type LatentPool, openLatents } from "./latents.ts";
 import type { StageOptions } from "./pair_stage.ts";
 import { flatThenCosine, trainStage } from "./stage.ts";
@@ -70,7 +70,7 @@ export async function* trainDenoiser(
 }
 
 /** What batches are made from. */
-export interface DenoiserSource {
+interface DenoiserSource {
   readonly pool: LatentPool;
   readonly tokenizer: ClipTokenizer;
   readonly batch: number;
@@ -79,7 +79,7 @@ export interface DenoiserSource {
 }
 
 /** Batch `index` of latents, noise, and captions as ids. */
-export function denoiserBatch(source: DenoiserSource, index: number): Batch {
+function denoiserBatch(source: DenoiserSource, index: number): Batch {
   const { pool, tokenizer, batch, seed, noise: { table } } = source;
   const random = new TorchCpuGenerator(derivedSeed(seed, index, "denoiser"));
   const chosen = random.integers(0, pool.traits.length, batch);
@@ -106,9 +106,9 @@ export function denoiserBatch(source: DenoiserSource, index: number): Batch {
 }
 
 function promptOf(pool: LatentPool, at: number, random: TorchCpuGenerator): string {
-  if (random.uniform(1)[0]! < EMPTY) return "";
-  const rich = [0, 0.5, 0.8, 1][random.integers(0, 4, 1)[0]!]!;
-  const alwaysDigit = random.uniform(1)[0]! < 0.5;
+  const dice = new Dice(random);
+  if (dice.chance(EMPTY)) return "";
+  const rich = dice.choice([0, 0.5, 0.8, 1]), alwaysDigit = dice.chance(0.5);
   return caption(pool.traits[at]!, random, { rich, alwaysDigit }).text;
 }
 

@@ -16,7 +16,7 @@ import { PIXELS } from "../training/digits_nets.ts";
 import { trainClassifier, trainLikeness } from "../training/digits_training.ts";
 import { climb, finiteDifferences, pixelGradient, readDigits } from "../training/digits_use.ts";
 import { Clip } from "./clip.ts";
-import { draw } from "./measure.ts";
+import { draw, evenly } from "./measure.ts";
 import { atLeast, atMost, type LabelledPicture, type Report } from "./report.ts";
 import type { Laboratory, Topic } from "./topic.ts";
 
@@ -76,7 +76,7 @@ async function run(laboratory: Laboratory): Promise<Report> {
       {
         kind: "frames",
         caption: `Up the slope of the judge from pure noise, ${way.length - 1} steps`,
-        frames: every(way, 7).map(({ pictures, level }): LabelledPicture => ({
+        frames: evenly(way, 7).map(({ pictures, level }): LabelledPicture => ({
           label: `noise left: ${level.toFixed(2)}`,
           image: digitPictures(pictures),
         })),
@@ -84,7 +84,7 @@ async function run(laboratory: Laboratory): Promise<Report> {
       {
         kind: "pictures",
         caption: "What the judge sees behind the noise: where its slope points",
-        pictures: every(way, 5).map(({ seen, level }) => ({
+        pictures: evenly(way, 5).map(({ seen, level }) => ({
           label: `noise left: ${level.toFixed(2)}`,
           image: digitPictures(seen),
         })),
@@ -184,14 +184,6 @@ async function climbClip(laboratory: Laboratory) {
     }
   }
   return { prompt, scores, frames };
-}
-
-/** About `count` of a list, first and last among them. */
-function every<T>(list: readonly T[], count: number): T[] {
-  return Array.from(
-    { length: count },
-    (_, i) => list[Math.round(i * (list.length - 1) / (count - 1))]!,
-  );
 }
 
 /** Pictures of pixels from -1 to 1 side by side, four in a row, ink black. */

@@ -52,6 +52,15 @@ export function redness(image: Image): number {
   return sum / (data.length / channels);
 }
 
+/** `count` of a list, evenly, first and last among them; all of a list that has no more. */
+export function evenly<T>(list: readonly T[], count: number): T[] {
+  const n = Math.min(count, list.length);
+  return Array.from(
+    { length: n },
+    (_, i) => list[Math.round(i * (list.length - 1) / Math.max(1, n - 1))]!,
+  );
+}
+
 /** Draws with the laboratory's prompt and seed where the options say nothing else. */
 export async function draw(
   { sd, prompt, seed, signal }: Laboratory,

@@ -5,7 +5,7 @@
  */
 
 import type { Latents } from "../pipeline/autoencoder.ts";
-import { moments, rmsDistance } from "./measure.ts";
+import { evenly, moments, rmsDistance } from "./measure.ts";
 import { atLeast, atMost, type Claim, type LabelledPicture, type Report } from "./report.ts";
 import type { Laboratory, Topic } from "./topic.ts";
 
@@ -61,7 +61,7 @@ async function run(laboratory: Laboratory): Promise<Report> {
   }, () => sd.decode(last.latents, settings));
 
   const pictures: LabelledPicture[] = [];
-  for (const at of pick(frames, 8)) {
+  for (const at of evenly(frames, 8)) {
     laboratory.progress(`decoding step ${at.step}`);
     pictures.push({
       label: `step ${at.step}, σ ${at.sigma.toFixed(2)}`,
@@ -154,15 +154,6 @@ function countOf(
 
 function shapeOf({ channels, height, width }: Latents): string {
   return `[${channels}, ${height}, ${width}]`;
-}
-
-/** `count` of the list, first and last among them. */
-function pick<T>(list: readonly T[], count: number): T[] {
-  const n = Math.min(count, list.length);
-  return Array.from(
-    { length: n },
-    (_, i) => list[Math.round(i * (list.length - 1) / Math.max(1, n - 1))]!,
-  );
 }
 
 /** The way from a prompt to a picture. */

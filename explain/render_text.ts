@@ -6,6 +6,7 @@
  */
 
 import type { Image } from "../pipeline/image.ts";
+import { evenly } from "./measure.ts";
 import { plotText } from "./plot_text.ts";
 import { type Block, type LabelledPicture, placeOf, type Report, short } from "./report.ts";
 
@@ -64,14 +65,11 @@ function blockText(block: Block, columns: number, color: boolean): string[] {
       return [...wrap(block.caption, columns), ...heatmap(block, columns, color)];
     case "pictures":
       return [...wrap(block.caption, columns), ...pictures(block.pictures, columns, color)];
-    case "frames": {
-      const { frames } = block, count = Math.min(6, frames.length);
-      const some = Array.from(
-        { length: count },
-        (_, i) => frames[Math.round(i * (frames.length - 1) / Math.max(1, count - 1))]!,
-      );
-      return [...wrap(block.caption, columns), ...pictures(some, columns, color)];
-    }
+    case "frames":
+      return [
+        ...wrap(block.caption, columns),
+        ...pictures(evenly(block.frames, 6), columns, color),
+      ];
   }
 }
 

@@ -16,7 +16,7 @@ import { PIXELS } from "../training/digits_nets.ts";
 import { trainClassifier, trainLikeness } from "../training/digits_training.ts";
 import { climb, finiteDifferences, pixelGradient, readDigits } from "../training/digits_use.ts";
 import { Clip } from "./clip.ts";
-import { draw, evenly } from "./measure.ts";
+import { draw, evenly, relativeError, rms, rmsDistance } from "./measure.ts";
 import { atLeast, atMost, type LabelledPicture, type Report } from "./report.ts";
 import type { Laboratory, Topic } from "./topic.ts";
 
@@ -50,13 +50,11 @@ async function run(laboratory: Laboratory): Promise<Report> {
   const noise = start.pictures.slice(0, DIGIT_SIZE), real = heldOut.pixels.slice(0, DIGIT_SIZE);
   const { gradient: slope } = await pixelGradient(builder, judge, noise, start.level);
   const tried = await finiteDifferences(builder, judge, noise, start.level);
-  const error = Math.hypot(...tried.map((v, i) => v - slope[i]!)) / Math.hypot(...slope);
   // A digit in noise of deviation 1, which is more than that of its own pixels.
   const noisy = real.map((x, i) => x + (noise[i]! - PIXELS.mean) / start.level);
   const { gradient: back } = await pixelGradient(builder, judge, noisy, 1);
-  const errorOf = (f: (i: number) => number) =>
-    real.reduce((sum, x, i) => sum + (f(i) - x) ** 2, 0);
-  const left = errorOf((i) => noisy[i]! + back[i]!) / errorOf((i) => noisy[i]!);
+  const seen = noisy.map((x, i) => x + back[i]!);
+  const left = (rmsDistance(seen, real) / rmsDistance(noisy, real)) ** 2;
   progress("up the slope of CLIP");
   const clip = await climbClip(laboratory);
   progress("by the U-Net");
@@ -124,7 +122,11 @@ async function run(laboratory: Laboratory): Promise<Report> {
         left,
         0.25,
       ),
-      atMost("Its slope by trying is the calculated one (relative error)", error, 0.05),
+      atMost(
+        "Its slope by trying is the calculated one (relative error)",
+        relativeError(tried, slope),
+        0.05,
+      ),
       atLeast(
         "Two readers trained apart read the same digit at the end (share)",
         after.share,
@@ -178,7 +180,7 @@ async function climbClip(laboratory: Laboratory) {
       const label = `step ${step}, score ${score[0]!.toFixed(2)}`;
       frames.push({ label, image: Image.fromTensor(x, side, side) });
     }
-    const size = Math.sqrt(slope.reduce((sum, g) => sum + g * g, 0) / slope.length);
+    const size = rms(slope);
     for (let i = 0; i < x.length; i++) {
       x[i] = Math.max(-1, Math.min(1, x[i]! + 0.05 * slope[i]! / size));
     }

@@ -11,7 +11,7 @@ import { constant, input } from "../graph/value.ts";
 import { joined } from "../pipeline/joined.ts";
 import { Computation, type Feeds } from "../training/computation.ts";
 import { Clip } from "./clip.ts";
-import { draw } from "./measure.ts";
+import { draw, relativeError } from "./measure.ts";
 import { plane } from "./planes.ts";
 import { atLeast, atMost, type Report, type Series } from "./report.ts";
 import type { Laboratory, Topic } from "./topic.ts";
@@ -33,6 +33,8 @@ async function run(laboratory: Laboratory): Promise<Report> {
     .sort((a, b) => Math.abs(analytic.values[b]!) - Math.abs(analytic.values[a]!))
     .filter((_, rank) => rank % 8 === 0).slice(0, PIXELS);
   const truth = chosen.map((pixel) => analytic.values[pixel]!);
+  // Above zero, which the logarithm of an axis needs.
+  const errorOf = (found: readonly number[]) => Math.max(relativeError(found, truth), 1e-12);
   const central: [number, number][] = [], forward: [number, number][] = [];
   let seconds = 0, calls = 0;
   for (const h of WIDTHS) {
@@ -41,8 +43,8 @@ async function run(laboratory: Laboratory): Promise<Report> {
     const { plus, minus, at } = await scorer.around(x, chosen, h);
     seconds += (performance.now() - began) / 1000;
     calls += 2 * PIXELS + 1;
-    central.push([h, relative(plus.map((p, i) => (p - minus[i]!) / (2 * h)), truth)]);
-    forward.push([h, relative(plus.map((p) => (p - at) / h), truth)]);
+    central.push([h, errorOf(plus.map((p, i) => (p - minus[i]!) / (2 * h)))]);
+    forward.push([h, errorOf(plus.map((p) => (p - at) / h))]);
   }
   const all = 2 * x.length, each = seconds / calls;
   const best = (points: readonly (readonly [number, number])[]) =>
@@ -177,12 +179,6 @@ class Scorer implements Disposable {
     this.batch[Symbol.dispose]();
     this.backward[Symbol.dispose]();
   }
-}
-
-/** Length of the difference, of the length of the truth. */
-function relative(found: readonly number[], truth: readonly number[]): number {
-  const difference = Math.hypot(...found.map((v, i) => v - truth[i]!));
-  return Math.max(difference / Math.hypot(...truth), 1e-12);
 }
 
 /** The length of the slope of each pixel's three channels. */

@@ -5,6 +5,7 @@
  */
 
 import type { Image } from "../pipeline/image.ts";
+import { rms } from "./measure.ts";
 import { atLeast, type Claim, type LabelledPicture, type Report } from "./report.ts";
 import type { Laboratory, Topic } from "./topic.ts";
 
@@ -27,7 +28,7 @@ async function draw({ sd, prompt, seed, signal }: Laboratory, guidanceScale: num
   const norms: number[] = [];
   let last;
   for await (const { latents, denoised } of sd.denoise(settings)) {
-    norms.push(Math.sqrt(denoised.data.reduce((sum, v) => sum + v * v, 0) / denoised.data.length));
+    norms.push(rms(denoised.data));
     last = latents;
   }
   const image = await sd.decode(last!, settings);

@@ -9,7 +9,7 @@ import type { Image } from "../pipeline/image.ts";
 import { joined } from "../pipeline/joined.ts";
 import { Computation } from "../training/computation.ts";
 import { Clip, rows } from "./clip.ts";
-import { cosine, draw } from "./measure.ts";
+import { cosine, draw, moments } from "./measure.ts";
 import { plane } from "./planes.ts";
 import { atLeast, type Report } from "./report.ts";
 import type { Laboratory, Topic } from "./topic.ts";
@@ -128,10 +128,8 @@ async function coverPatches(clip: Clip, picture: Image, text: Float32Array) {
   const [all, ...each] = rows(embeds, clip.width).map((vector) => cosine(vector, text));
   const drops = each.map((value) => all! - value);
   const median = [...ink].sort((a, b) => a - b)[Math.floor(count / 2)]!;
-  const mean = (chosen: (patch: number) => boolean) => {
-    const some = drops.filter((_, patch) => chosen(patch));
-    return some.reduce((a, b) => a + b, 0) / some.length;
-  };
+  const mean = (chosen: (patch: number) => boolean) =>
+    moments(drops.filter((_, patch) => chosen(patch))).mean;
   return {
     across,
     drops,

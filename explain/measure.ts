@@ -17,6 +17,18 @@ export function rmsDistance(a: ArrayLike<number>, b: ArrayLike<number>): number 
   return Math.sqrt(sum / a.length);
 }
 
+/** Root mean square. */
+export function rms(values: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i]! ** 2;
+  return Math.sqrt(sum / values.length);
+}
+
+/** How far off what was found is: length of the difference to the truth, of the truth's own. */
+export function relativeError(found: ArrayLike<number>, truth: ArrayLike<number>): number {
+  return rmsDistance(found, truth) / rms(truth);
+}
+
 /** Mean and standard deviation. */
 export function moments(values: ArrayLike<number>): { mean: number; deviation: number } {
   let sum = 0, squares = 0;

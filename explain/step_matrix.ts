@@ -5,7 +5,7 @@
  */
 
 import { linearPlan } from "../schedulers/linear_plan.ts";
-import { rmsDistance } from "./measure.ts";
+import { relativeError } from "./measure.ts";
 import { atMost, type Block, type Claim } from "./report.ts";
 import type { Laboratory } from "./topic.ts";
 
@@ -32,8 +32,7 @@ export async function stepMatrix(
     const answer = x.map((value, i) => (step.denoised.data[i]! - sample * value) / output);
     const nothing = new Float64Array(x.length);
     state = product(updates[step.index]!, [...state, nothing, answer, nothing]).slice(0, size);
-    const { data } = step.latents;
-    error = Math.max(error, rmsDistance(Float32Array.from(state[0]!), data) / rms(data));
+    error = Math.max(error, relativeError(Float32Array.from(state[0]!), step.latents.data));
   }
   const columns = size + 3, shown = updates[SHOWN]!;
   const used = [...Array(size).keys(), size + 1];
@@ -66,8 +65,4 @@ function product(weights: Float64Array, columns: readonly Float64Array[]): Float
         columns.reduce((sum, column, c) => sum + weights[row * columns.length + c]! * column[i]!, 0)
       ),
   );
-}
-
-function rms(values: Float32Array): number {
-  return rmsDistance(values, new Float32Array(values.length));
 }

@@ -10,7 +10,7 @@ import { embeddingTable } from "../training/new_word.ts";
 import { trainTextualInversion } from "../training/textual_inversion.ts";
 import { openWeights } from "../weights/open_weights.ts";
 import { toFloat32 } from "../weights/read.ts";
-import { cosine, draw, lossesOf } from "./measure.ts";
+import { cosine, draw, lossesOf, moments } from "./measure.ts";
 import { atLeast, atMost, type LabelledPicture, type Report } from "./report.ts";
 import { type Ink, inkLikeness, inkPictures, writePictures } from "./ink_pictures.ts";
 import type { Laboratory, Topic } from "./topic.ts";
@@ -138,12 +138,8 @@ async function nearestWords({ parts }: Laboratory, vector: Float32Array) {
 
 function smoothed(losses: readonly number[]): (readonly [number, number])[] {
   return losses.flatMap((_, i) =>
-    i < 9 ? [] : [[i + 1, mean(losses.slice(i - 9, i + 1))] as const]
+    i < 9 ? [] : [[i + 1, moments(losses.slice(i - 9, i + 1)).mean] as const]
   );
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((a, b) => a + b, 0) / values.length;
 }
 
 /** A new word, learned here and now. */

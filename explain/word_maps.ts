@@ -6,6 +6,7 @@
 
 import type { Image } from "../pipeline/image.ts";
 import type { ClipTokenizer } from "../pipeline/tokenizer.ts";
+import { cosine, moments } from "./measure.ts";
 
 /** How much each place of a square looks at a word, Float32Array [side, side]. */
 export interface WordMap {
@@ -51,15 +52,11 @@ export function inkOf(image: Image, side: number): Float32Array {
   });
 }
 
-/** Pearson's correlation of two lists of numbers. */
+/** Pearson's correlation of two lists of numbers: the cosine of what differs from their means. */
 export function correlation(a: Float32Array, b: Float32Array): number {
-  const mean = (list: Float32Array) => list.reduce((x, y) => x + y, 0) / list.length;
-  const ma = mean(a), mb = mean(b);
-  let ab = 0, aa = 0, bb = 0;
-  for (let i = 0; i < a.length; i++) {
-    ab += (a[i]! - ma) * (b[i]! - mb);
-    aa += (a[i]! - ma) ** 2;
-    bb += (b[i]! - mb) ** 2;
-  }
-  return ab / Math.sqrt(aa * bb);
+  const centered = (list: Float32Array) => {
+    const { mean } = moments(list);
+    return Float64Array.from(list, (value) => value - mean);
+  };
+  return cosine(centered(a), centered(b));
 }

@@ -19,6 +19,7 @@ import { openModel } from "../pipeline/open_model.ts";
 import { Computation, type Feeds } from "../training/computation.ts";
 import { ModelFormatError } from "../weights/model_format_error.ts";
 import { toFloat32 } from "../weights/read.ts";
+import { rows } from "./measure.ts";
 import type { Laboratory } from "./topic.ts";
 import { weightFeeds } from "./weight_feeds.ts";
 
@@ -117,12 +118,4 @@ async function partsWithClip({ parts, isEmbedded, notes }: Laboratory): Promise<
       "model's pair of encoders stands in for it here. It knows digits and colours alone.",
   );
   return await openModel(undefined);
-}
-
-/** A matrix as its rows. */
-export function rows(matrix: Float32Array, width: number): Float32Array[] {
-  return Array.from(
-    { length: matrix.length / width },
-    (_, i) => matrix.slice(i * width, (i + 1) * width),
-  );
 }

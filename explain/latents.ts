@@ -5,7 +5,7 @@
  */
 
 import { plane } from "./planes.ts";
-import { draw, moments, rmsDistance } from "./measure.ts";
+import { draw, moments, rmsDistance, rows } from "./measure.ts";
 import { atLeast, atMost, type Report } from "./report.ts";
 import type { Laboratory, Topic } from "./topic.ts";
 
@@ -26,11 +26,7 @@ async function run(laboratory: Laboratory): Promise<Report> {
       frames.push({ label: `step ${index + 1}: as believed`, image: await sd.decode(denoised) });
     }
   }
-  const area = last.height * last.width;
-  const channels = Array.from(
-    { length: last.channels },
-    (_, c) => last.data.subarray(c * area, (c + 1) * area),
-  );
+  const channels = rows(last.data, last.height * last.width);
   const shuffled = await sd.decode({ ...last, data: last.data.map((v) => Math.round(v * 8) / 8) });
   const picture = await sd.decode(last), again = await draw(laboratory, { steps: 20 });
   return {

@@ -64,6 +64,14 @@ export function redness(image: Image): number {
   return sum / (data.length / channels);
 }
 
+/** The rows of a matrix, as views. */
+export function rows(matrix: Float32Array, width: number): Float32Array[] {
+  return Array.from(
+    { length: matrix.length / width },
+    (_, i) => matrix.subarray(i * width, (i + 1) * width),
+  );
+}
+
 /** `count` of a list, evenly, first and last among them; all of a list that has no more. */
 export function evenly<T>(list: readonly T[], count: number): T[] {
   const n = Math.min(count, list.length);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { cosine, rmsDistance } from "./measure.ts";
+import { cosine, rmsDistance, rows } from "./measure.ts";
 import { atLeast, atMost, type Report } from "./report.ts";
 import type { Laboratory, Topic } from "./topic.ts";
 
@@ -113,13 +113,9 @@ async function changedStates(
 ): Promise<{ other: string; at: number; changes: number[] }> {
   const { tokenizer } = parts.textEncoders[0]!, a = tokenizer.encode(text);
   const at = a.ids.findIndex((id, i) => id !== tokenizer.encode(other).ids[i]);
-  const [from, to] = [await state(text), await state(other)], { width } = from;
-  const vector = ({ all }: { all: Float32Array }, i: number) =>
-    all.subarray(i * width, (i + 1) * width);
-  const changes = Array.from(
-    { length: a.eosIndex + 1 },
-    (_, i) => rmsDistance(vector(from, i), vector(to, i)),
-  );
+  const from = await state(text), to = rows((await state(other)).all, from.width);
+  const changes = rows(from.all, from.width).slice(0, a.eosIndex + 1)
+    .map((vector, i) => rmsDistance(vector, to[i]!));
   return { other, at, changes };
 }
 

@@ -10,7 +10,7 @@ import { embeddingTable } from "../training/new_word.ts";
 import { trainTextualInversion } from "../training/textual_inversion.ts";
 import { openWeights } from "../weights/open_weights.ts";
 import { toFloat32 } from "../weights/read.ts";
-import { cosine, draw, lossesOf, moments } from "./measure.ts";
+import { cosine, draw, lossesOf, moments, rows } from "./measure.ts";
 import { atLeast, atMost, type LabelledPicture, type Report } from "./report.ts";
 import { type Ink, inkLikeness, inkPictures, writePictures } from "./ink_pictures.ts";
 import type { Laboratory, Topic } from "./topic.ts";
@@ -127,10 +127,9 @@ async function run(laboratory: Laboratory): Promise<Report> {
 /** All whole words of the vocabulary by closeness to a vector. */
 async function nearestWords({ parts }: Laboratory, vector: Float32Array) {
   const encoder = parts.textEncoders[0]!, { tokenizer, config } = encoder;
-  const table = await embeddingTable(encoder), width = config.hiddenSize;
-  return Array.from({ length: config.vocabSize }, (_, id) => ({
+  return rows(await embeddingTable(encoder), config.hiddenSize).map((row, id) => ({
     word: tokenizer.tokens([id])[0]!,
-    cosine: cosine(table.subarray(id * width, (id + 1) * width), vector),
+    cosine: cosine(row, vector),
   })).filter(({ word }) => word.endsWith("</w>"))
     .map(({ word, cosine }) => ({ word: word.replace("</w>", ""), cosine }))
     .sort((a, b) => b.cosine - a.cosine);

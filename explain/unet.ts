@@ -8,7 +8,7 @@ import { downResidual } from "../models/unet.ts";
 import type { Latents } from "../pipeline/autoencoder.ts";
 import type { Image } from "../pipeline/image.ts";
 import { InsideUNet } from "./inside_unet.ts";
-import { moments, rmsDistance } from "./measure.ts";
+import { moments, rmsDistance, rows } from "./measure.ts";
 import { plane } from "./planes.ts";
 import { atLeast, atMost, type LabelledPicture, type Report } from "./report.ts";
 import type { Laboratory, Topic } from "./topic.ts";
@@ -139,11 +139,7 @@ function liveliest(
   values: Float32Array,
   channels: number,
 ): { readonly channel: number; readonly map: Float32Array } {
-  const places = values.length / channels;
-  const maps = Array.from(
-    { length: channels },
-    (_, i) => values.subarray(i * places, (i + 1) * places),
-  );
+  const maps = rows(values, values.length / channels);
   const spreads = maps.map((map) => moments(map).deviation);
   const channel = spreads.indexOf(Math.max(...spreads));
   return { channel, map: maps[channel]! };

@@ -17,6 +17,8 @@ import { decoderGraph } from "../models/autoencoder_graphs.ts";
 import { TorchCpuGenerator } from "../schedulers/random/torch_cpu.ts";
 import { Computation, type Feeds } from "../training/computation.ts";
 import { inputName } from "../training/training_step.ts";
+import { elementCount } from "../weights/stored_tensor.ts";
+import { timedRun } from "./measure.ts";
 import { atMost, type Report } from "./report.ts";
 import type { Laboratory, Topic } from "./topic.ts";
 import { weightFeeds } from "./weight_feeds.ts";
@@ -195,20 +197,17 @@ async function measure(
   const random = new TorchCpuGenerator(1);
   const feeds: Record<string, Feeds[string]> = { ...weights };
   for (const value of inputs) {
-    const size = (value.shape as number[]).reduce((a, b) => a * b, 1);
+    const size = elementCount(value.shape as number[]);
     feeds[inputName(value)] = inputName(value) === "timestep"
       ? Float32Array.of(500)
-      : random.normal(size) as Float32Array<ArrayBuffer>;
+      : random.normal(size);
   }
   const slopes = grad(end, inputs);
   const both: Record<string, Value> = { end };
   slopes.forEach((slope, i) => both[`slope ${i}`] = slope);
   const time = async (outputs: Record<string, Value>) => {
     using computation = await Computation.build(builder, outputs);
-    await computation.run(feeds);
-    const began = performance.now();
-    await computation.run(feeds);
-    return (performance.now() - began) / 1000;
+    return (await timedRun(computation, feeds)).seconds;
   };
   return {
     name,

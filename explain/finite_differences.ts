@@ -11,7 +11,7 @@ import { constant, input } from "../graph/value.ts";
 import { joined } from "../pipeline/joined.ts";
 import { Computation, type Feeds } from "../training/computation.ts";
 import { Clip } from "./clip.ts";
-import { draw, relativeError } from "./measure.ts";
+import { draw, relativeError, timedRun } from "./measure.ts";
 import { plane } from "./planes.ts";
 import { atLeast, atMost, type Report, type Series } from "./report.ts";
 import type { Laboratory, Topic } from "./topic.ts";
@@ -153,13 +153,10 @@ class Scorer implements Disposable {
     );
   }
 
-  /** All slopes at once; the time is that of a second run, the first one allocates. */
+  /** All slopes at once. */
   async gradient(x: Float32Array): Promise<{ values: Float32Array; seconds: number }> {
-    const feeds = { ...this.weights, pixels: x };
-    await this.backward.run(feeds);
-    const began = performance.now();
-    const { slopes } = await this.backward.run(feeds);
-    return { values: slopes, seconds: (performance.now() - began) / 1000 };
+    const { results, seconds } = await timedRun(this.backward, { ...this.weights, pixels: x });
+    return { values: results.slopes, seconds };
   }
 
   /** Scores of `x`, and of it with each of `pixels` changed by h and by -h. */

@@ -15,6 +15,7 @@ import { TorchCpuGenerator } from "../schedulers/random/torch_cpu.ts";
 import { Computation, type Feeds } from "../training/computation.ts";
 import { noiseSettings } from "../training/denoiser_graph.ts";
 import { inputName } from "../training/training_step.ts";
+import { elementCount } from "../weights/stored_tensor.ts";
 import type { Laboratory } from "./topic.ts";
 
 /** What the U-Net did when it was asked. */
@@ -68,7 +69,7 @@ export class InsideUNet implements Disposable {
       ...Object.fromEntries(computation.inputs.map((v) => [inputName(v), zerosLike(v)])),
       sample: clean.data.map((v, i) => level.signal * v + level.noise * noise[i]!),
       timestep: Float32Array.of(timestep),
-      encoder_hidden_states: hiddenStates as Float32Array<ArrayBuffer>,
+      encoder_hidden_states: hiddenStates,
     };
     const denoised = toDenoised(prediction, level);
     return new InsideUNet(computation, skips, Object.keys(maps), feeds, denoised, sigma(level));
@@ -96,6 +97,6 @@ export class InsideUNet implements Disposable {
   }
 }
 
-function zerosLike({ shape }: Value): Float32Array<ArrayBuffer> {
-  return new Float32Array((shape as number[]).reduce((a, b) => a * b, 1));
+function zerosLike({ shape }: Value): Float32Array {
+  return new Float32Array(elementCount(shape as number[]));
 }

@@ -7,6 +7,7 @@
 import type { Autoencoder, Latents } from "../pipeline/autoencoder.ts";
 import type { Image } from "../pipeline/image.ts";
 import type { GenerateOptions } from "../pipeline/options.ts";
+import type { Computation, Feeds } from "../training/computation.ts";
 import type { TrainingEvent } from "../training/training_run.ts";
 import type { Laboratory } from "./topic.ts";
 
@@ -95,6 +96,16 @@ export async function latentsOf(autoencoder: Autoencoder, image: Image): Promise
   const { factor, latentChannels: channels } = autoencoder.parts.vae.config;
   const size = { channels, height: image.height / factor, width: image.width / factor };
   return { ...size, data: await autoencoder.encode(image.toTensor(), size, () => undefined) };
+}
+
+/** What a computation gives, and the seconds of its second run: the first one allocates. */
+export async function timedRun<K extends string>(
+  computation: Computation<K>,
+  feeds: Feeds,
+): Promise<{ results: Record<K, Float32Array>; seconds: number }> {
+  await computation.run(feeds);
+  const began = performance.now(), results = await computation.run(feeds);
+  return { results, seconds: (performance.now() - began) / 1000 };
 }
 
 /** Trains to the end, saying how far it has come. @returns the loss of each update. */

@@ -5,6 +5,7 @@
  */
 
 import { join } from "node:path";
+import { storedBytes } from "../graph/value.ts";
 import { checkpointConfigs } from "../models/checkpoint_configs.ts";
 import { isCheckpoint, openCheckpoint } from "../models/checkpoint.ts";
 import { clipTextModel } from "../models/clip_text.ts";
@@ -214,9 +215,7 @@ async function scanned(source: TensorSource, histogram: Map<number, number>) {
     tensors++;
     numbers += elementCount(tensor.shape);
     dtypes.add(tensor.dtype);
-    bytes += "file" in tensor.location
-      ? tensor.location.byteLength
-      : tensor.location.data.byteLength;
+    bytes += storedBytes(tensor.location);
     if (!/^B?F\d/.test(tensor.dtype)) continue;
     for (const value of await toFloat32(tensor)) {
       const size = Math.abs(value);

@@ -5,6 +5,7 @@
  */
 
 import type { Latents } from "../pipeline/autoencoder.ts";
+import { elementCount, type TensorSource } from "../weights/stored_tensor.ts";
 import { evenly, moments, rmsDistance } from "./measure.ts";
 import { atLeast, atMost, type Claim, type LabelledPicture, type Report } from "./report.ts";
 import type { Laboratory, Topic } from "./topic.ts";
@@ -137,16 +138,13 @@ function claims(
 
 /** Numbers in the networks' files, those of one part if a pattern is given. */
 function countOf(
-  sources: readonly {
-    names(): Iterable<string>;
-    get(name: string): { shape: readonly number[] } | undefined;
-  }[],
+  sources: readonly TensorSource[],
   only = /./,
 ): number {
   let count = 0;
   for (const source of sources) {
     for (const name of source.names()) {
-      if (only.test(name)) count += source.get(name)!.shape.reduce((a, b) => a * b, 1);
+      if (only.test(name)) count += elementCount(source.get(name)!.shape);
     }
   }
   return count;

@@ -4,11 +4,8 @@
  * @module
  */
 
-import { cpu } from "../ffi/providers.ts";
-import { openRuntime } from "../ffi/runtime.ts";
 import { openModel } from "../pipeline/open_model.ts";
-import { SessionBuilder } from "../pipeline/session_builder.ts";
-import type { OpenOptions } from "../pipeline/open_options.ts";
+import { builderOf, type OpenOptions } from "../pipeline/open_options.ts";
 import { StableDiffusion } from "../pipeline/stable_diffusion.ts";
 import type { Laboratory } from "./topic.ts";
 
@@ -36,12 +33,11 @@ export async function openLaboratory(
     StableDiffusion.open(model, open),
     openModel(model, open),
   ]);
-  const runtime = openRuntime(open.library === undefined ? {} : { library: open.library });
   const isEmbedded = model === undefined;
   return {
     sd,
     parts,
-    builder: new SessionBuilder(runtime, { providers: open.providers ?? [cpu()] }),
+    builder: builderOf(open),
     isEmbedded,
     prompt: prompt ?? PROMPTS[isEmbedded ? 0 : 1],
     seed,

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import type { PlotDrawer } from "./plot_svg.ts";
 import { type Block, type LabelledPicture, placeOf, type Report, short } from "./report.ts";
 
@@ -154,10 +155,7 @@ function navigation({ before, after, index }: PageLinks): string {
 }
 
 async function dataUrl(image: LabelledPicture["image"]): Promise<string> {
-  const bytes = await image.encode("png");
-  let text = "";
-  for (const byte of bytes) text += String.fromCharCode(byte);
-  return `data:image/png;base64,${btoa(text)}`;
+  return `data:image/png;base64,${Buffer.from(await image.encode("png")).toString("base64")}`;
 }
 
 function escape(text: string): string {

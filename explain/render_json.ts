@@ -4,6 +4,7 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import { Image } from "../pipeline/image.ts";
 import type { Report } from "./report.ts";
 
@@ -14,8 +15,7 @@ export async function renderJson(report: Report): Promise<string> {
 
 async function plain(value: unknown): Promise<unknown> {
   if (value instanceof Image) {
-    const bytes = await value.encode("png");
-    const png = btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""));
+    const png = Buffer.from(await value.encode("png")).toString("base64");
     return { width: value.width, height: value.height, png };
   }
   if (Array.isArray(value)) return await Promise.all(value.map(plain));

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { clipMerges } from "../pipeline/clip_vocabulary.ts";
+import { clipMerges, withMerge } from "../pipeline/clip_vocabulary.ts";
 import { ClipTokenizer } from "../pipeline/tokenizer.ts";
 import { atLeast, type Report } from "./report.ts";
 import type { Laboratory, Topic } from "./topic.ts";
@@ -127,19 +127,9 @@ function mergesOf(word: string, ranks: ReadonlyMap<string, number>, known = Infi
     }));
     const best = pairs.reduce((a, b) => b.rank < a.rank ? b : a, { at: -1, rank: Infinity });
     if (best.rank >= known || best.rank === Infinity) return steps;
-    const pair = [pieces[best.at], pieces[best.at + 1]];
-    pieces = merged(pieces, pair as [string, string]);
+    pieces = withMerge(pieces, [pieces[best.at]!, pieces[best.at + 1]!]);
     steps.push({ rank: best.rank, pieces });
   }
-}
-
-function merged(pieces: readonly string[], [left, right]: readonly [string, string]): string[] {
-  const out: string[] = [];
-  for (let i = 0; i < pieces.length; i++) {
-    if (pieces[i] === left && pieces[i + 1] === right) out.push(left + pieces[++i]);
-    else out.push(pieces[i]!);
-  }
-  return out;
 }
 
 /** A piece as people read it: the end of a word as a dot. */

@@ -16,6 +16,19 @@ export async function clipMerges(): Promise<[string, string][]> {
   return parseMerges(text, path);
 }
 
+/** The pieces of a word with one pair merged, wherever it stands. */
+export function withMerge(
+  pieces: readonly string[],
+  [left, right]: readonly [string, string],
+): string[] {
+  const out: string[] = [];
+  for (let i = 0; i < pieces.length; i++) {
+    if (pieces[i] === left && pieces[i + 1] === right) out.push(left + pieces[++i]);
+    else out.push(pieces[i]!);
+  }
+  return out;
+}
+
 /** The ids: bytes, bytes that end words, merges, then start and end of text. */
 export function clipVocabulary(
   merges: readonly (readonly [string, string])[],

@@ -1,5 +1,5 @@
 /** The tokenizer's training: byte-level BPE (Sennrich et al. 2016, arXiv:1508.07909), as CLIP has it. */
-import { clipVocabulary } from "../../pipeline/clip_vocabulary.ts";
+import { clipVocabulary, withMerge } from "../../pipeline/clip_vocabulary.ts";
 
 /** How often words occur in 6,000 captions, and 40 for words that are there to be known at all. */
 // deno-fmt-ignore
@@ -28,7 +28,7 @@ export function trainMerges(counts: Readonly<Record<string, number>> = COUNTS): 
     const pair = mostFrequent(words);
     if (!pair) return merges;
     merges.push(pair);
-    for (const word of words) word.symbols = merged(word.symbols, pair);
+    for (const word of words) word.symbols = withMerge(word.symbols, pair);
   }
 }
 
@@ -49,16 +49,6 @@ function mostFrequent(words: readonly { symbols: readonly string[]; count: numbe
     if (wins) best = entry;
   }
   return best?.pair;
-}
-
-function merged(symbols: readonly string[], [first, second]: [string, string]): string[] {
-  const out: string[] = [];
-  for (let i = 0; i < symbols.length; i++) {
-    const meets = symbols[i] === first && symbols[i + 1] === second;
-    out.push(meets ? first + second : symbols[i]!);
-    if (meets) i++;
-  }
-  return out;
 }
 
 /** The files of a tokenizer folder, by name. */

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { packageFolder } from "../../ffi/package.ts";
 import { ort } from "../ffi/fixtures.ts";
+import { inFolder } from "./process.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const SEVEN = ["generate", "a red seven", "--steps", "1", "--seed", "1", "--quiet", "-o", "-"];
@@ -17,15 +18,6 @@ async function latent(args: readonly string[], flags: readonly string[], library
   }).output();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes).trim();
   return { code, stdout, out: text(stdout), errors: text(stderr) };
-}
-
-async function inFolder(work: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await work(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
 }
 
 /** Writes a copy of ONNX Runtime that says it is of another version, spelled as long. */

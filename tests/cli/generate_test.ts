@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { main } from "../../cli.ts";
+import { inFolder } from "./process.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const MODEL = join(ROOT, "tests/golden/reference/models/sd1");
@@ -36,15 +37,6 @@ async function spawn(args: string[], stdin = ""): Promise<Deno.CommandOutput> {
 }
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-
-async function inFolder(work: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await work(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 /** A copy of the small model, to damage. */
 async function copyModel(folder: string): Promise<string> {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { main } from "../../cli.ts";
 import { Image, metadataOfFile } from "../../mod.ts";
-import { printed } from "./process.ts";
+import { inFolder, printed } from "./process.ts";
 
 const MODEL = fileURLToPath(new URL("../golden/reference/models/sd1", import.meta.url));
 const DRAW = ["--width", "64", "--height", "64", "--steps", "2", "--seed", "5", "--quiet"];
@@ -23,15 +23,6 @@ async function run(...args: string[]): Promise<{ code: number; out: string; erro
     return { code, out: out.trimEnd(), errors: errors.join("\n") };
   } finally {
     console.error = error;
-  }
-}
-
-async function inFolder(work: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await work(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
   }
 }
 

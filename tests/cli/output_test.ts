@@ -3,18 +3,10 @@ import { join } from "node:path";
 import { UsageError } from "../../cli/flags.ts";
 import { fill, openOutput } from "../../cli/output.ts";
 import { Image } from "../../mod.ts";
+import { inFolder } from "./process.ts";
 
 const FIELDS = { index: 3, seed: 42n, prompt: "A Fox, in the snow! (été)" };
 const pixel = () => new Image(1, 1, new Uint8ClampedArray([255, 0, 0]));
-
-async function inFolder(work: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await work(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
 
 Deno.test("fill() replaces the fields and makes a file name of the prompt", () => {
   assert.equal(fill("{index}-{seed}-{prompt}.png", FIELDS), "0003-42-a-fox-in-the-snow-été.png");

@@ -6,6 +6,8 @@ import { fileURLToPath } from "node:url";
 import { main } from "../../cli.ts";
 import { openRuntime } from "../../ffi/runtime.ts";
 
+export { inTemporaryFolder as inFolder } from "../weights/temporary_folder.ts";
+
 openRuntime(); // stays loaded: no leak of the test that happens to come first
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -46,16 +48,6 @@ export async function shell(
   }).output();
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
   return { code, out: text(stdout), bytes: stdout, errors: text(stderr) };
-}
-
-/** Calls `work` with a folder that is gone afterwards. */
-export async function inFolder(work: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await work(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
 }
 
 /** Names in a folder, in order. */

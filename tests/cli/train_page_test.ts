@@ -3,14 +3,11 @@ import { join } from "node:path";
 import { TrainPage } from "../../cli/train_page.ts";
 import { Image } from "../../mod.ts";
 import type { TrainingEvent } from "../../training/mod.ts";
+import { inFolder, names } from "./process.ts";
 
 /** The page of a run of `updates` updates with three samples, and what is left beside it. */
-async function pageOf(
-  updates: number,
-  finish: boolean,
-): Promise<{ page: string; files: string[] }> {
-  const folder = await Deno.makeTempDir();
-  try {
+function pageOf(updates: number, finish: boolean): Promise<{ page: string; files: string[] }> {
+  return inFolder(async (folder) => {
     const report = join(folder, "run.html");
     const page = new TrainPage("lora", { report, steps: 400n, "sample-prompt": ["a cat & a dog"] });
     const samples = (step: number): TrainingEvent => {
@@ -26,11 +23,9 @@ async function pageOf(
     page.hear({ kind: "saved", path: "cat.safetensors" });
     if (finish) page.finish();
     await page.write(report);
-    const files = [...Deno.readDirSync(folder)].map(({ name }) => name);
+    const files = names(folder);
     return { page: files.length > 0 ? await Deno.readTextFile(report) : "", files };
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  });
 }
 
 Deno.test("TrainPage is one file with curves, samples, settings, time and memory", async () => {

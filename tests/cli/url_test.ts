@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { inTemporaryFolder } from "../weights/temporary_folder.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const SEVEN = [
@@ -48,17 +49,13 @@ async function deno(args: readonly string[], env: Record<string, string>) {
 }
 
 /** A folder for everything that a run keeps; npm packages come from this machine's own cache. */
-async function inFolder(work: (env: Record<string, string>) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
+const inFolder = (work: (env: Record<string, string>) => Promise<void>) =>
+  inTemporaryFolder(async (folder) => {
     const env = { LATENT_CACHE: folder, DENO_DIR: join(folder, "deno"), NO_COLOR: "1" };
     await Deno.mkdir(env.DENO_DIR);
     await Deno.symlink(await npmCache(), join(env.DENO_DIR, "npm"));
     await work(env);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
+  });
 
 async function npmCache(): Promise<string> {
   const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).output();

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { cachedAssets } from "../../pipeline/assets.ts";
 import { assetRecords } from "../../scripts/release_assets.ts";
 import manifest from "../../pipeline/assets_manifest.json" with { type: "json" };
+import { inTemporaryFolder as inFolder } from "../weights/temporary_folder.ts";
 
 Deno.test("assets_manifest.json tells what the assets are", () => {
   assert.deepEqual(manifest, assetRecords(), "run scripts/release_assets.ts");
@@ -20,15 +21,6 @@ function answering(status: number, body: Uint8Array<ArrayBuffer>) {
     return Promise.resolve(new Response(body, { status }));
   };
   return { asked, fetch };
-}
-
-async function inFolder(work: (cache: string) => Promise<void>) {
-  const cache = await Deno.makeTempDir();
-  try {
-    await work(cache);
-  } finally {
-    await Deno.remove(cache, { recursive: true });
-  }
 }
 
 const source = new URL("http://server/x/assets/");

@@ -9,6 +9,7 @@ import {
   removeRuntime,
   verifyRuntime,
 } from "../../pipeline/runtime_install.ts";
+import { inTemporaryFolder } from "../weights/temporary_folder.ts";
 
 const os = ownSystem();
 const NAME = { linux: "libonnxruntime.so.1.31.1", darwin: "libonnxruntime.1.31.1.dylib" };
@@ -29,14 +30,9 @@ const WHEEL = {
 const probe = (path: string): ReturnType<LibraryProbe> =>
   Promise.resolve({ path, version: "1.31.1", builtWith: [], providers: [], devices: [] });
 
-async function inFolder(work: (folder: string, cache: string) => Promise<void>) {
-  const folder = await Deno.makeTempDir();
-  try {
-    await work(folder, `${folder}/cache`);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
+/** Calls `work` with a folder, and with one in it that is not there yet. */
+const inFolder = (work: (folder: string, cache: string) => Promise<void>) =>
+  inTemporaryFolder((folder) => work(folder, `${folder}/cache`));
 
 /** A zip file with deflated entries, as wheels are. */
 function zipOf(files: Record<string, Uint8Array>): Uint8Array<ArrayBuffer> {

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { brotliCompressSync } from "node:zlib";
 import { cacheFolder, privateFolder } from "../../ffi/library_folders.ts";
 import { type PackedLibrary, unpack, unpackedFolder } from "../../ffi/library_unpack.ts";
+import { inTemporaryFolder } from "../weights/temporary_folder.ts";
 
 const CONTENTS = new TextEncoder().encode("a library ".repeat(1000));
 const LIBRARY: PackedLibrary = {
@@ -15,15 +16,11 @@ const LIBRARY: PackedLibrary = {
 };
 
 /** Runs `work` with a cache folder and the packed library's path. */
-async function inFolder(work: (cache: string, source: string) => void | Promise<void>) {
-  const folder = await Deno.makeTempDir();
-  try {
+const inFolder = (work: (cache: string, source: string) => void | Promise<void>) =>
+  inTemporaryFolder(async (folder) => {
     await Deno.writeFile(`${folder}/packed.br`, brotliCompressSync(CONTENTS));
     await work(`${folder}/cache`, `${folder}/packed.br`);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
+  });
 
 Deno.test("unpack() makes the library once, in a folder of its version and hash", () =>
   inFolder((cache, source) => {

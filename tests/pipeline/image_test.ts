@@ -7,6 +7,7 @@ import { Image } from "../../pipeline/image.ts";
 import { ImageError } from "../../pipeline/image_error.ts";
 import type { ResizeFilter } from "../../pipeline/image_resize.ts";
 import { pngChunk, pngChunks, pngFile } from "../../pipeline/png_chunks.ts";
+import { inTemporaryFolder as inFolder } from "../weights/temporary_folder.ts";
 
 function unpacked(base64: string): Uint8Array {
   return new Uint8Array(Buffer.from(base64, "base64"));
@@ -32,15 +33,6 @@ function file(name: string): Uint8Array {
 function photo(): Image {
   const { photo, photoWidth, photoHeight } = golden.processed;
   return new Image(photoWidth, photoHeight, new Uint8ClampedArray(unpacked(photo)));
-}
-
-async function inFolder(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
 }
 
 for (const { name, file, width, height, rgba: want } of golden.decoded) {

@@ -3,6 +3,8 @@ import { join } from "node:path";
 import { openRuntime } from "../../ffi/runtime.ts";
 import type { TrainingEvent } from "../../training/mod.ts";
 
+export { inTemporaryFolder as inFolder } from "../weights/temporary_folder.ts";
+
 // Opened outside of any test, because it is never closed.
 openRuntime();
 
@@ -23,14 +25,4 @@ export async function finished(
     if (event.kind === "saved") saved = event.path;
   }
   return { losses, skipped, saved };
-}
-
-/** Runs `test` with a folder that is removed after it. */
-export async function inFolder(test: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir({ prefix: "latent-training-" });
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
 }

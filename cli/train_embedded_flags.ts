@@ -10,6 +10,8 @@ import { PROVIDER_FLAGS, providersOf } from "./provider_flags.ts";
 import { required, TRAIN_FLAGS } from "./train_flags.ts";
 
 const STAGE_NAMES = Object.keys(STAGES) as StageName[];
+/** The stages that have batches: the latents' files are of one size. */
+const BATCHED = STAGE_NAMES.filter((name) => name !== "latents");
 
 /** Flags of `latent train embedded`. */
 export const EMBEDDED_FLAGS = {
@@ -27,7 +29,7 @@ export const EMBEDDED_FLAGS = {
   batch: {
     kind: "list",
     value: "STAGE=N",
-    help: `its batch (${STAGE_NAMES.map((n) => `${n}=${STAGES[n].batch}`).join(" ")})`,
+    help: `its batch (${BATCHED.map((n) => `${n}=${STAGES[n].batch}`).join(" ")})`,
   },
   team: { kind: "integer", range: [1, 64], help: "copies of the U-Net that train together (2)" },
   half: { kind: "switch", help: "float16 weights, under names of the variant fp16" },
@@ -66,7 +68,8 @@ function stageLengths(
   const lengths: Partial<Record<StageName, { steps?: number; batch?: number }>> = {};
   const read = (flag: "steps" | "batch", text: string) => {
     const [name, number] = text.split("=", 2) as [string, string | undefined];
-    const stage = stageName(flag, name), value = Number(number);
+    const stage = stageName(flag, name, flag === "batch" ? BATCHED : STAGE_NAMES);
+    const value = Number(number);
     if (!Number.isSafeInteger(value) || value < 1) {
       throw new UsageError(`--${flag} takes STAGE=N, N a whole number from 1; got "${text}".`);
     }
@@ -77,7 +80,8 @@ function stageLengths(
   return lengths;
 }
 
-function stageName(flag: string, name: string): StageName {
-  if (Object.hasOwn(STAGES, name)) return name as StageName;
-  throw new UsageError(`--${flag} takes the stages ${STAGE_NAMES.join(", ")}; got "${name}".`);
+function stageName(flag: string, name: string, stages = STAGE_NAMES): StageName {
+  const stage = stages.find((each) => each === name);
+  if (stage !== undefined) return stage;
+  throw new UsageError(`--${flag} takes the stages ${stages.join(", ")}; got "${name}".`);
 }

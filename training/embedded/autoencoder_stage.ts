@@ -52,11 +52,10 @@ export async function* trainAutoencoder(
     path: workspace.checkpoint(phase),
     saveEvery,
     signal,
-    onCheckpoint: () => workspace.write("vae", trainer.byParameter("parameter")),
+    write: () => workspace.write("vae", trainer.byParameter("parameter")),
   });
   if (phase === "pieces") return;
   const values = trainer.byParameter("parameter");
-  await workspace.write("vae", values);
   await workspace.write("vae", await evenLatents(workspace, builder, values));
   await workspace.configure("vae/config.json", { scaling_factor: 1 });
 }

@@ -65,7 +65,7 @@ export async function* trainDenoiser(
     path: workspace.checkpoint("denoiser"),
     saveEvery,
     signal,
-    onCheckpoint: () => workspace.write("unet", trainer.byParameter("average")),
+    write: () => workspace.write("unet", trainer.byParameter("average")),
   });
 }
 

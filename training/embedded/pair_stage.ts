@@ -53,7 +53,7 @@ export async function* trainPair(
     path: workspace.checkpoint(name),
     saveEvery,
     signal,
-    onCheckpoint: () => save(workspace, trainer.byParameter("parameter")),
+    write: () => save(workspace, trainer.byParameter("parameter")),
   });
 }
 

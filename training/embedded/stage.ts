@@ -26,22 +26,24 @@ export interface Stage<B = Batch> {
   readonly path: string;
   readonly saveEvery: number;
   readonly signal?: AbortSignal | undefined;
-  /** Told after every checkpoint, from the trainer's state. */
-  readonly onCheckpoint?: () => Promise<void>;
+  /** Writes the model from the trainer's state: after every checkpoint, and when going on from one. */
+  readonly write: () => Promise<void>;
 }
 
 /** Trains to the last step, from the checkpoint if there is one. */
 export async function* trainStage<B>(
   stage: Stage<B>,
 ): AsyncGenerator<TrainingEvent, void, void> {
-  const { trainer, steps, rate, batch, path, saveEvery, identity, signal, onCheckpoint } = stage;
+  const { trainer, steps, rate, batch, path, saveEvery, identity, signal, write } = stage;
   if (await exists(path)) {
     const { state, steps } = await loadCheckpoint(path, identity);
     trainer.restore(state, steps);
+    // A kill between a checkpoint and this leaves the model one checkpoint behind.
+    await write();
   }
   const checkpoint = async (): Promise<TrainingEvent> => {
     await saveCheckpoint(path, { state: trainer.state, steps: trainer.steps, run: identity });
-    await onCheckpoint?.();
+    await write();
     return { kind: "checkpoint", step: trainer.steps, path };
   };
   let next = batch(trainer.steps);

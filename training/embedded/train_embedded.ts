@@ -9,7 +9,7 @@ import { TrainingError } from "../training_error.ts";
 import type { TrainingEvent } from "../training_run.ts";
 import { trainAutoencoder } from "./autoencoder_stage.ts";
 import { trainDenoiser } from "./denoiser_stage.ts";
-import { FILE_PICTURES, makeLatents } from "./latents.ts";
+import { makeLatents } from "./latents.ts";
 import { trainPair } from "./pair_stage.ts";
 import { saveModel } from "./save_model.ts";
 import { Workspace } from "./workspace.ts";
@@ -24,8 +24,8 @@ export const STAGE_DEFAULTS = {
   pieces: { steps: 1600, batch: 32 },
   /** The autoencoder, on whole pictures. */
   whole: { steps: 500, batch: 8 },
-  /** Files of 1024 latents. */
-  latents: { steps: 20, batch: FILE_PICTURES },
+  /** Files of 1024 latents: the only stage without a batch. */
+  latents: { steps: 20 },
   /** The U-Net; the batch is that of each copy. */
   denoiser: { steps: 4000, batch: 32 },
 } as const;
@@ -39,6 +39,11 @@ export interface StageLength {
   readonly batch: number;
 }
 
+/** Lengths by stage. */
+export type StageLengths =
+  & { readonly [name in Exclude<StageName, "latents">]?: Partial<StageLength> }
+  & { readonly latents?: Partial<Pick<StageLength, "steps">> };
+
 /** How the embedded model is trained. */
 export interface EmbeddedOptions {
   /** The folder of the result; `OUTPUT.training` beside it keeps what is needed to go on. */
@@ -48,7 +53,7 @@ export interface EmbeddedOptions {
   /** Of all that is drawn. Default 0. */
   readonly seed?: number | undefined;
   /** Lengths other than the defaults; when resumed they may be others than before. */
-  readonly stages?: Readonly<Partial<Record<StageName, Partial<StageLength>>>> | undefined;
+  readonly stages?: StageLengths | undefined;
   /** Only these stages; without a result unless the last is among them. Default: all. */
   readonly only?: readonly StageName[] | undefined;
   /** Copies of the U-Net that train side by side; see `TrainerTeam`. Default 2. */
@@ -99,9 +104,10 @@ function stageOf(
   builder: SessionBuilder,
   { stages = {}, team = 2, saveEvery = 100, signal }: EmbeddedOptions,
 ): AsyncGenerator<TrainingEvent, void, void> {
-  const length = (name: StageName): StageLength => ({ ...STAGE_DEFAULTS[name], ...stages[name] });
-  const common = { builder, saveEvery, signal, ...length(name) };
-  const files = length("latents").steps;
+  const files = stages.latents?.steps ?? STAGE_DEFAULTS.latents.steps;
+  if (name === "latents") return makeLatents(workspace, builder, files, signal);
+  const length: StageLength = { ...STAGE_DEFAULTS[name], ...stages[name] };
+  const common = { builder, saveEvery, signal, ...length };
   switch (name) {
     case "pair":
     case "image":
@@ -109,8 +115,6 @@ function stageOf(
     case "pieces":
     case "whole":
       return trainAutoencoder(workspace, { ...common, phase: name });
-    case "latents":
-      return makeLatents(workspace, builder, files, signal);
     case "denoiser":
       return trainDenoiser(workspace, { ...common, files, team, rate: 1.2e-3, flat: 0.5 });
   }

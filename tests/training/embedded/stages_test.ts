@@ -7,6 +7,7 @@ import {
   type StageName,
   trainEmbedded,
 } from "../../../training/embedded/train_embedded.ts";
+import { inFolder } from "../run.ts";
 import { prepare } from "./small_digits.ts";
 
 const SHORT: EmbeddedOptions["stages"] = {
@@ -37,17 +38,8 @@ async function run(options: EmbeddedOptions, stopAfter = Infinity): Promise<Loss
   return { stages, saved };
 }
 
-async function withFolder(body: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await body(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
-
 Deno.test("trainEmbedded makes a model that can be opened and draws", async () => {
-  await withFolder(async (folder) => {
+  await inFolder(async (folder) => {
     const output = join(folder, "digits");
     await prepare(output);
     const { stages, saved } = await run({ output, half: true, team: 1 });
@@ -69,7 +61,7 @@ Deno.test("trainEmbedded makes a model that can be opened and draws", async () =
 });
 
 Deno.test("trainEmbedded goes on after an interruption with the same losses", async () => {
-  await withFolder(async (folder) => {
+  await inFolder(async (folder) => {
     const whole = join(folder, "whole"), parts = join(folder, "parts");
     const only = ["pieces"] as const;
     await prepare(whole);
@@ -79,5 +71,21 @@ Deno.test("trainEmbedded goes on after an interruption with the same losses", as
     await assert.rejects(run({ output: parts, only }), { name: "TrainingError", option: "resume" });
     const rest = await run({ output: parts, only, resume: true });
     assert.deepEqual(rest.stages.get("pieces"), expected.stages.get("pieces")!.slice(4));
+  });
+});
+
+Deno.test("trainEmbedded repairs a model that was not written after its last checkpoint", async () => {
+  await inFolder(async (folder) => {
+    const output = join(folder, "digits"), only = ["pieces"] as const;
+    const vae = `${output}.training/model/vae/diffusion_pytorch_model.safetensors`;
+    await prepare(output);
+    await run({ output, only }, 6);
+    const afterFour = await Deno.readFile(vae);
+    await run({ output, only, resume: true });
+    const finished = await Deno.readFile(vae);
+    assert.notDeepEqual(afterFour, finished);
+    await Deno.writeFile(vae, afterFour); // as a kill between the two writes leaves it
+    await run({ output, only, resume: true });
+    assert.deepEqual(await Deno.readFile(vae), finished);
   });
 });

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Image } from "../../mod.ts";
+import { difference } from "../pipeline/difference.ts";
 import { inFolder, MODEL, names, run, SMALL } from "./process.ts";
 
 const PICTURES = fileURLToPath(new URL("../golden/pictures/", import.meta.url));
@@ -17,12 +18,6 @@ async function drawn(folder: string, name: string, ...flags: string[]): Promise<
   const { code, errors } = await run("generate", ...args, "--output", output);
   assert.equal(code, 0, errors);
   return await Image.load(output);
-}
-
-/** The largest difference of a channel. */
-function difference(a: Image, b: Image): number {
-  assert.deepEqual([a.width, a.height], [b.width, b.height]);
-  return a.data.reduce((most, value, i) => Math.max(most, Math.abs(value - b.data[i]!)), 0);
 }
 
 /** Files, what they are the same picture as, and how far the result may be from that one's. */

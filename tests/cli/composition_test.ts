@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type GenerateOptions, Image, type OpenOptions, StableDiffusion } from "../../mod.ts";
+import { difference } from "../pipeline/difference.ts";
 import { inFolder, MODEL, run } from "./process.ts";
 
 const GOLDEN = fileURLToPath(new URL("../golden/", import.meta.url));
@@ -13,10 +14,6 @@ const PICTURE = join(GOLDEN, "pictures/rgb.png"), MASK = join(GOLDEN, "steering/
 /** More than one window of tokens, with weights. */
 const PROMPT = "a (red:1.4) fox in the [snow], " + "at dawn, in the woods, ".repeat(10) +
   "(painted:0.7)";
-
-/** The largest difference of a channel. */
-const difference = (a: Image, b: Image) =>
-  a.data.reduce((most, value, i) => Math.max(most, Math.abs(value - b.data[i]!)), 0);
 
 Deno.test("LoRA, ControlNet, inpainting and a long weighted prompt compose, in both ways to ask", () =>
   inFolder(async (folder) => {

@@ -8,15 +8,10 @@ import { toFloat32 } from "../../weights/read.ts";
 import { openSafetensors } from "../../weights/safetensors.ts";
 import { writeSafetensors } from "../../weights/safetensors_write.ts";
 import { inTemporaryFolder } from "../weights/temporary_folder.ts";
+import { psnr } from "./difference.ts";
 
 const DIGITS = fileURLToPath(new URL("../../assets/digits/", import.meta.url));
 const OPTIONS = { prompt: "a red seven on a blue background", seed: 5, steps: 6 };
-
-/** Peak signal to noise ratio in decibels. */
-function psnr(a: Image, b: Image): number {
-  const squares = a.data.reduce((sum, value, i) => sum + (value - b.data[i]!) ** 2, 0);
-  return 10 * Math.log10(255 ** 2 / (squares / a.data.length));
-}
 
 async function drawn(options: OpenOptions): Promise<Image> {
   await using sd = await StableDiffusion.open(undefined, options);

@@ -10,6 +10,7 @@ import { toFloat32 } from "../../weights/read.ts";
 import { type StoredTensor, tensorInMemory } from "../../weights/stored_tensor.ts";
 import { writeSafetensors } from "../../weights/safetensors_write.ts";
 import { inTemporaryFolder } from "../weights/temporary_folder.ts";
+import { difference } from "./difference.ts";
 
 const REFERENCE = fileURLToPath(new URL("../golden/reference/", import.meta.url));
 const MODEL = join(REFERENCE, "models/sd1"), LORAS = join(REFERENCE, "lora");
@@ -18,11 +19,6 @@ const OPTIONS: Omit<GenerateOptions, "prompt"> = {
   ...{ seed: 5, steps: 2, width: 64, height: 64, scheduler: "ddim" },
 };
 const PROMPT = "a fox in the snow";
-
-/** The largest difference of a channel. */
-function difference(a: Image, b: Image): number {
-  return a.data.reduce((most, value, i) => Math.max(most, Math.abs(value - b.data[i]!)), 0);
-}
 
 /** Counts the sessions that are built while `work` runs. */
 async function sessionsOf(work: () => Promise<void>): Promise<number> {

@@ -5,6 +5,7 @@ import { Image, StableDiffusion } from "../../mod.ts";
 import { openFolder } from "../../pipeline/model_parts.ts";
 import { inFolder, MODEL, run } from "../cli/process.ts";
 import { assertDrawnAs, CONTAINERS } from "./golden_pictures.ts";
+import { difference } from "./difference.ts";
 
 openRuntime(); // stays loaded: no leak of the test that happens to come first
 
@@ -24,7 +25,7 @@ Deno.test("optimum's folder encodes and skips layers as the torch folder does", 
   for (const more of [{ image, strength: 0.7 }, { clipSkip: 1 }, { width: 96, height: 64 }]) {
     const options = { ...SMALL, ...more, metadata: false };
     const a = await onnx.generate(options), b = await torch.generate(options);
-    const worst = a.data.reduce((most, v, i) => Math.max(most, Math.abs(v - b.data[i]!)), 0);
+    const worst = difference(a, b);
     assert.ok(worst <= 2, `${Object.keys(more)}: off by ${worst}`);
   }
 });
@@ -44,7 +45,7 @@ Deno.test("what latent export writes opens as a model, and draws the same pictur
       const a = await again.generate(options);
       const b = await torch.generate({ ...options, width: 64, height: 64 });
       assert.deepEqual([a.width, a.height], [64, 64]);
-      const worst = a.data.reduce((most, v, i) => Math.max(most, Math.abs(v - b.data[i]!)), 0);
+      const worst = difference(a, b);
       assert.ok(worst <= 2, `${out}: off by ${worst}`);
     }
   }));

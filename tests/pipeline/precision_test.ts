@@ -6,16 +6,11 @@ import { fileURLToPath } from "node:url";
 import { main } from "../../cli.ts";
 import { cuda, type Image, type OpenOptions, OptionError, StableDiffusion } from "../../mod.ts";
 import { inTemporaryFolder } from "../weights/temporary_folder.ts";
+import { psnr } from "./difference.ts";
 
 const REFERENCE = fileURLToPath(new URL("../golden/reference/", import.meta.url));
 const XL = fileURLToPath(new URL("../golden/containers/base/", import.meta.url));
 const TINY = { seed: 5, steps: 2, width: 64, height: 64 };
-
-/** Peak signal to noise ratio in decibels. */
-function psnr(a: Image, b: Image): number {
-  const squares = a.data.reduce((sum, value, i) => sum + (value - b.data[i]!) ** 2, 0);
-  return 10 * Math.log10(255 ** 2 / (squares / a.data.length));
-}
 
 /** Runs with the program's cache in a folder of its own. */
 async function withCache(work: (folder: string) => Promise<void>): Promise<void> {

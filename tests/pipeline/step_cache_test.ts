@@ -3,21 +3,15 @@
 import assert from "node:assert/strict";
 import {
   type GenerateOptions,
-  type Image,
   OptionError,
   optionsFromMetadata,
   readMetadata,
   StableDiffusion,
 } from "../../mod.ts";
 import { isWhole } from "../../pipeline/step_cache.ts";
+import { psnr } from "./difference.ts";
 
 const open = () => StableDiffusion.open(undefined, { threads: 1 });
-
-/** Peak signal to noise ratio in decibels. */
-function psnr(a: Image, b: Image): number {
-  const squares = a.data.reduce((sum, value, i) => sum + (value - b.data[i]!) ** 2, 0);
-  return 10 * Math.log10(255 ** 2 * a.data.length / squares);
-}
 
 const options: GenerateOptions = {
   prompt: "a yellow three on a purple background",

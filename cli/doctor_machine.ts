@@ -4,6 +4,8 @@
  * @module
  */
 
+import { chooseThreads, type ProcessorLimit, processorLimit, type ThreadChoice } from "../mod.ts";
+
 /** What is known of the machine; what cannot be found out is absent. */
 export interface MachineReport {
   readonly os: string;
@@ -14,6 +16,9 @@ export interface MachineReport {
   readonly features: readonly string[];
   /** Processors that the system offers. */
   readonly threads: number;
+  /** What this process may use of them, and the threads that an operator has therefore. */
+  readonly limit?: ProcessorLimit;
+  readonly choice: ThreadChoice;
   /** In bytes. */
   readonly memory?: { readonly total: number; readonly available: number };
   /** One line a graphics card. */
@@ -37,13 +42,15 @@ const VENDORS: Readonly<Record<string, string>> = {
 /** Looks at the machine. Never throws: a system that hides something has less to tell. */
 export async function machineReport(): Promise<MachineReport> {
   const { processor, features } = await processorOf();
-  const memory = attempt(() => Deno.systemMemoryInfo());
+  const memory = attempt(() => Deno.systemMemoryInfo()), limit = processorLimit();
   return {
     os: `${Deno.build.os} ${attempt(() => Deno.osRelease()) ?? ""}`.trim(),
     arch: Deno.build.arch,
     ...(processor !== undefined && { processor }),
     features,
     threads: navigator.hardwareConcurrency,
+    ...(limit && { limit }),
+    choice: chooseThreads(undefined, limit),
     ...(memory && { memory: { total: memory.total, available: memory.available } }),
     graphics: await graphicsOf(),
   };

@@ -78,6 +78,7 @@ export function textOf(report: DoctorReport): string {
     "",
     "Machine",
     `  ${machine.os} ${machine.arch}, ${machine.threads} threads`,
+    `  ${threadLine(machine)}`,
     `  ${machine.processor ?? "unknown processor"}: ${machine.features.join(" ") || "-"}`,
     ...(memory
       ? [`  memory ${byteSize(memory.total)}, ${byteSize(memory.available)} available`]
@@ -104,6 +105,12 @@ export function textOf(report: DoctorReport): string {
     ...(report.advice.length > 0 ? report.advice : ["Nothing to do."]).map((line) => `  ${line}`),
   ];
   return lines.map((line) => line.replaceAll(/[\x00-\x1f\x7f]+/g, " ")).join("\n");
+}
+
+/** What an operator is computed with, and why. */
+function threadLine({ limit, choice: { threads = limit?.cores, spinning, why } }: MachineReport) {
+  const count = threads === undefined ? "one for each core" : String(threads);
+  return `threads of an operator: ${count}${spinning ? "" : ", without spinning"} (${why})`;
 }
 
 function libraryLines({ path, taken, trial }: CandidateReport): string[] {

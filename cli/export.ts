@@ -15,13 +15,15 @@ import { print } from "./standard_output.ts";
 
 const { model, config, variant, vae, lora, quiet, verbose, help, width, height } = GENERATE_FLAGS;
 
+const { threads: _, ...EXPORT_PROVIDER_FLAGS } = PROVIDER_FLAGS; // Nothing is run.
+
 const EXPORT_FLAGS = {
   model,
   config,
   variant,
   vae,
   lora,
-  ...PROVIDER_FLAGS,
+  ...EXPORT_PROVIDER_FLAGS,
   width,
   height,
   output: { kind: "text", value: "DIR", short: "o", help: "folder to write to" },

@@ -233,6 +233,7 @@ export function openOptionsOf(
     onConvert: bytes("preparing weights"),
     providers: providersOf(flags),
     ...defined({
+      threads: whole(flags.threads),
       precision: flags.precision,
       convolution: flags.convolution,
       variant: flags.variant,

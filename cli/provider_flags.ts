@@ -30,6 +30,11 @@ export const PROVIDER_FLAGS = {
     value: "NAME=VALUE",
     help: "option of the first provider, by the name in its documentation; may repeat",
   },
+  threads: {
+    kind: "integer",
+    range: [1, 1024],
+    help: "of an operator on the processor (one a core, of those that a container may use)",
+  },
 } as const satisfies FlagTable;
 
 type ProviderFlags = Partial<FlagValues<typeof PROVIDER_FLAGS>>;

@@ -85,7 +85,6 @@ export const TRAIN_FLAGS = {
     help: "what samples show; repeat for more (the first picture's prompt)",
   },
   ...PROVIDER_FLAGS,
-  threads: { kind: "integer", range: [1, 1024], help: "of one operator (ONNX Runtime's choice)" },
   json: GENERATE_FLAGS.json,
   ...COMMON_FLAGS,
 } as const satisfies FlagTable;

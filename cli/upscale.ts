@@ -60,7 +60,10 @@ export async function upscale(args: readonly string[]): Promise<number> {
     ...(flags.overlap !== undefined && { overlap: Number(flags.overlap) }),
   };
   return await withInterrupt(async (signal) => {
-    using upscaler = await Upscaler.open(model, { providers: providersOf(flags) });
+    using upscaler = await Upscaler.open(model, {
+      providers: providersOf(flags),
+      ...(flags.threads !== undefined && { threads: Number(flags.threads) }),
+    });
     for (const [index, path] of positionals.entries()) {
       progress.stage(`upscaling ${path}`);
       const image = await Image.load(path);

@@ -45,7 +45,7 @@ export interface OpenOptions extends OpenModelOptions {
   readonly onHashing?: (done: number, total: number) => void;
   /** Path of ONNX Runtime's library. Default: looked for, see `openRuntime`. */
   readonly library?: string;
-  /** Threads within an operator. Default: ONNX Runtime's choice. */
+  /** Threads within an operator. Default: one a core, of those that a container may use. */
   readonly threads?: number;
   /**
    * Take as little memory as can be, for more time: weights in half precision are converted part by

@@ -8,6 +8,7 @@
 import type { Provider } from "../ffi/providers.ts";
 import type { Runtime } from "../ffi/runtime.ts";
 import type { Session } from "../ffi/session.ts";
+import type { SessionOptions } from "../ffi/session_options.ts";
 import { Tensor } from "../ffi/tensor.ts";
 import { type ExternalInitializer, toOnnx } from "../graph/onnx_write.ts";
 import { partition } from "../graph/partition.ts";
@@ -22,6 +23,7 @@ import { weightsLeftMapped } from "./weight_packing.ts";
 import type { Quantizing } from "./precision.ts";
 import type { DerivedOptions, LargeNetwork } from "./derived_weights.ts";
 import { quantizedWeights } from "./quantized_weights.ts";
+import { threadOptions } from "./thread_choice.ts";
 import { winogradWeights } from "./winograd_weights.ts";
 import type { StoredDType, TensorSource } from "../weights/stored_tensor.ts";
 
@@ -29,7 +31,7 @@ import type { StoredDType, TensorSource } from "../weights/stored_tensor.ts";
 export interface SessionBuilderOptions {
   /** Execution providers in order of preference. */
   readonly providers: readonly Provider[];
-  /** Threads within an operator. Default: ONNX Runtime's choice. */
+  /** Threads within an operator. Default: see `chooseThreads`. */
   readonly threads?: number;
   /** What the U-Net and the decoder compute in. Default "float32". */
   readonly dtype?: "float32" | "float16";
@@ -84,8 +86,11 @@ export class SessionBuilder {
   readonly #converted = new Map<string, Promise<Tensor>>();
   readonly #derived = new WeakMap<TensorSource, Promise<TensorSource>>();
   readonly #warned = new Set<string>();
+  readonly #threads: Pick<SessionOptions, "intraOpThreads" | "config">;
 
-  constructor(readonly runtime: Runtime, readonly options: SessionBuilderOptions) {}
+  constructor(readonly runtime: Runtime, readonly options: SessionBuilderOptions) {
+    this.#threads = threadOptions(options.threads);
+  }
 
   /** The weights of a network as sessions here have them: in another form, once, where that is asked. */
   weightsOf(network: LargeNetwork, source: TensorSource): Promise<TensorSource> {
@@ -118,15 +123,16 @@ export class SessionBuilder {
     const supplied = new Map<string, Tensor>();
     // One at a time: what is read and not yet converted stays small.
     for (const weight of initializers) supplied.set(weight.name, await this.#supply(weight));
-    const { threads } = this.options;
     const providers = recorded ? this.options.providers : this.options.providers.map(unrecorded);
     const session = await this.runtime.loadSession(bytes, {
+      ...this.#threads,
       providers,
       initializers: supplied,
       // The plan's one block would come on top of what the arena keeps from the first run.
       memoryPattern: false,
       ...(lowMemory && { cpuArena: false }),
       config: {
+        ...this.#threads.config,
         ...((supplied.size > 0 || isPart) && {
           "optimization.disable_specified_optimizers": READ_WEIGHTS,
         }),
@@ -135,7 +141,6 @@ export class SessionBuilder {
           "session.model_external_initializers_file_folder_path": externalRoot,
         }),
       },
-      ...(threads !== undefined && { intraOpThreads: threads }),
     });
     for (const { message } of session.skipped) this.warn(message);
     return session;
@@ -143,11 +148,10 @@ export class SessionBuilder {
 
   /** Loads an ONNX file as it is; weights beside it are found by its path. */
   async load(path: string): Promise<Session> {
-    const { threads, providers } = this.options;
     const session = await this.runtime.loadSession(await Deno.realPath(path), {
-      providers: providers.map(unrecorded),
+      ...this.#threads,
+      providers: this.options.providers.map(unrecorded),
       memoryPattern: false,
-      ...(threads !== undefined && { intraOpThreads: threads }),
     });
     for (const { message } of session.skipped) this.warn(message);
     return session;

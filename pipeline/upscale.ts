@@ -11,6 +11,7 @@ import type { Session } from "../ffi/session.ts";
 import { Tensor } from "../ffi/tensor.ts";
 import { ModelFormatError } from "../weights/model_format_error.ts";
 import { Image } from "./image.ts";
+import { threadOptions } from "./thread_choice.ts";
 import { planTiles, type Tile } from "./upscale_tiles.ts";
 
 /** Options of {@linkcode Upscaler.open}. */
@@ -19,7 +20,7 @@ export interface UpscalerOptions {
   readonly providers?: readonly Provider[];
   /** Path of ONNX Runtime's library. Default: looked for. */
   readonly library?: string;
-  /** Threads within an operator. Default: ONNX Runtime's choice. */
+  /** Threads within an operator. Default: one a core that may be used. */
   readonly threads?: number;
 }
 
@@ -55,8 +56,8 @@ export class Upscaler implements Disposable {
     const runtime = openRuntime(library === undefined ? {} : { library });
     await requireFile(path);
     const session = await runtime.loadSession(path, {
+      ...threadOptions(threads),
       providers,
-      ...(threads === undefined ? {} : { intraOpThreads: threads }),
     }).catch((cause) => {
       if (!(cause instanceof OrtError) || cause.code !== "INVALID_PROTOBUF") throw cause;
       throw new ModelFormatError(

@@ -41,7 +41,14 @@ function reportOf(stepProducts: number): BenchReport {
   const times = { min: 12345.6, median: 23456.7 };
   return {
     ...{ format: 1, date: "", model: "embedded", versions: {}, product: { side: 1024, ...times } },
-    machine: { os: "", arch: "", features: [], threads: 2, graphics: [] },
+    machine: {
+      os: "",
+      arch: "",
+      features: [],
+      threads: 2,
+      choice: { spinning: true, why: "" },
+      graphics: [],
+    },
     cases: [{
       ...{ name: "openvino 1024x1024", width: 1024, height: 1024, readyMs: 123456 },
       ...{ stepMs: times, stepProcessorMs: times, stepProducts, decodeMs: times },

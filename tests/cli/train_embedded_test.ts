@@ -3,8 +3,12 @@ import { run } from "./process.ts";
 
 for (
   const [stage, flag, said] of [
-    ["latents", "batch", "--batch takes the stages pair, image, pieces, whole, denoiser"],
-    ["unet", "steps", "--steps takes the stages pair, image, pieces, whole, latents, denoiser"],
+    ["latents", "batch", "--batch takes the stages pair, image, pieces, whole, decoder, denoiser"],
+    [
+      "unet",
+      "steps",
+      "--steps takes the stages pair, image, pieces, whole, decoder, latents, denoiser",
+    ],
   ] as const
 ) {
   Deno.test(`latent train embedded refuses --${flag} of ${stage}, and names the stages`, async () => {

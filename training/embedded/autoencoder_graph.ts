@@ -25,27 +25,43 @@ export interface AutoencoderShape {
   readonly side: number;
 }
 
+/** Pictures, and what of the autoencoder learns from them. */
+export interface AutoencoderTask extends AutoencoderShape {
+  /** The encoder stays as it is, and so do latents that were made with it. */
+  readonly encoderLocked: boolean;
+}
+
 /**
  * The loss of reconstructing: absolute and squared differences, those of the ink four times, the
  * differences of neighbouring pixels, and the latents' divergence from N(0, 1).
  *
  * Fed: `image` [B, 3, s, s], `ink` [B, 1, s, s] (1, or 4 at the digit), `noise` [B, 4, s/4, s/4].
  */
-export function autoencoderGraph(vae: Network<VaeConfig>, { batch, side }: AutoencoderShape) {
+export function autoencoderGraph(
+  vae: Network<VaeConfig>,
+  { batch, side, encoderLocked }: AutoencoderTask,
+) {
   const config = { ...vae.config, scalingFactor: 1, shiftFactor: 0 };
   const latents = side / config.factor, shape = { batch, height: latents, width: latents };
-  const all = { parameter: () => true };
   const image = input("image", "float32", [batch, config.inChannels, side, side]);
   const encoder = scope(
     "encode",
-    () => vaeEncoder(config, vae.weights, shape, { ...all, values: { image } }),
+    () =>
+      vaeEncoder(config, vae.weights, shape, {
+        parameter: () => !encoderLocked,
+        values: { image },
+      }),
   );
   const { mean, logvar } = encoder.outputs as Record<"mean" | "logvar", Value>;
   const noise = input("noise", "float32", mean.shape);
   const drawn = add(mean, mul(exp(mul(logvar, 0.5)), noise));
   const decoder = scope(
     "decode",
-    () => vaeDecoder(config, vae.weights, shape, { ...all, values: { latents: drawn } }),
+    () =>
+      vaeDecoder(config, vae.weights, shape, {
+        parameter: () => true,
+        values: { latents: drawn },
+      }),
   );
   const error = sub(decoder.outputs.image!, image);
   const ink = input("ink", "float32", [batch, 1, side, side]);

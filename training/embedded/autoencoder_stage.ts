@@ -19,22 +19,24 @@ import { type Values, valuesOf, type Workspace } from "./workspace.ts";
 
 /** Which pictures, and how fast. */
 const PHASES = {
-  pieces: { side: 32, rate: 2e-3, flat: 0.4 },
-  whole: { side: SIDE, rate: 1e-3, flat: 0 },
+  pieces: { side: 32, rate: 2e-3, flat: 0.4, encoderLocked: false },
+  whole: { side: SIDE, rate: 1e-3, flat: 0, encoderLocked: false },
+  decoder: { side: SIDE, rate: 1e-3, flat: 0, encoderLocked: true },
 } as const;
 
 /**
  * Trains on pieces of 32 pixels or on whole pictures, and writes the autoencoder into the model.
- * After whole pictures its latents are made to have mean 0 and deviation 1 in every channel.
+ * After whole pictures its latents are made to have mean 0 and deviation 1 in every channel. The
+ * decoder alone can learn on after that, also when the U-Net has learned those latents.
  */
 export async function* trainAutoencoder(
   workspace: Workspace,
   options: StageOptions & { readonly phase: keyof typeof PHASES },
 ): AsyncGenerator<TrainingEvent, void, void> {
   const { builder, steps, batch, saveEvery, signal, phase } = options;
-  const { side, rate, flat } = PHASES[phase], { seed } = workspace;
+  const { side, rate, flat, encoderLocked } = PHASES[phase], { seed } = workspace;
   const vae = await workspace.autoencoder(), fields = await workspace.fields();
-  const { loss, parameters } = autoencoderGraph(vae, { batch, side });
+  const { loss, parameters } = autoencoderGraph(vae, { batch, side, encoderLocked });
   const step = trainingStep({
     parameters,
     loss,
@@ -54,7 +56,7 @@ export async function* trainAutoencoder(
     signal,
     write: () => workspace.write("vae", trainer.byParameter("parameter")),
   });
-  if (phase === "pieces") return;
+  if (phase !== "whole") return;
   const values = trainer.byParameter("parameter");
   await workspace.write("vae", await evenLatents(workspace, builder, values));
   await workspace.configure("vae/config.json", { scaling_factor: 1 });

@@ -24,6 +24,8 @@ export const STAGE_DEFAULTS = {
   pieces: { steps: 1600, batch: 32 },
   /** The autoencoder, on whole pictures. */
   whole: { steps: 500, batch: 8 },
+  /** The autoencoder's decoder alone: latents stay what they are. */
+  decoder: { steps: 1500, batch: 8 },
   /** Files of 1024 latents: the only stage without a batch. */
   latents: { steps: 20 },
   /** The U-Net; the batch is that of each copy. */
@@ -114,6 +116,7 @@ function stageOf(
       return trainPair(workspace, { ...common, textLocked: name === "image" });
     case "pieces":
     case "whole":
+    case "decoder":
       return trainAutoencoder(workspace, { ...common, phase: name });
     case "denoiser":
       return trainDenoiser(workspace, { ...common, files, team, rate: 1.2e-3, flat: 0.5 });

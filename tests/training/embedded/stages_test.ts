@@ -7,6 +7,8 @@ import {
   type StageName,
   trainEmbedded,
 } from "../../../training/embedded/train_embedded.ts";
+import { valuesOf } from "../../../training/embedded/workspace.ts";
+import { openWeights } from "../../../weights/open_weights.ts";
 import { inFolder } from "../run.ts";
 import { prepare } from "./small_digits.ts";
 
@@ -15,6 +17,7 @@ const SHORT: EmbeddedOptions["stages"] = {
   image: { steps: 2, batch: 16 },
   pieces: { steps: 12, batch: 4 },
   whole: { steps: 2, batch: 2 },
+  decoder: { steps: 2, batch: 2 },
   latents: { steps: 1 },
   denoiser: { steps: 4, batch: 2 },
 };
@@ -87,5 +90,22 @@ Deno.test("trainEmbedded repairs a model that was not written after its last che
     await Deno.writeFile(vae, afterFour); // as a kill between the two writes leaves it
     await run({ output, only, resume: true });
     assert.deepEqual(await Deno.readFile(vae), finished);
+  });
+});
+
+Deno.test("trainEmbedded's decoder stage leaves the encoder and its latents as they are", async () => {
+  await inFolder(async (folder) => {
+    const output = join(folder, "digits");
+    const vae = `${output}.training/model/vae/diffusion_pytorch_model.safetensors`;
+    await prepare(output);
+    await run({ output, only: ["whole"] });
+    const before = await valuesOf(await openWeights(vae));
+    await run({ output, only: ["decoder"], resume: true });
+    const after = await valuesOf(await openWeights(vae));
+    for (const [name, values] of after) {
+      const encodes = name.startsWith("encoder.") || name.startsWith("quant_conv.");
+      const same = values.every((value, i) => value === before.get(name)![i]);
+      assert.equal(same, encodes, name);
+    }
   });
 });

@@ -57,6 +57,9 @@ const LOW_MEMORY_PACKING = { budget: 64 << 20, small: 16 << 20 };
 /** Bytes of weights, as stored, that a part of a network has where memory is what counts. */
 const PART_BYTES = 128 << 20;
 
+/** Microseconds that idle threads of a training step wait for the next operator without sleeping. */
+const SPIN_MICROSECONDS = 20;
+
 /**
  * Optimizers that read weights, or convert them for good. Weights supplied from memory reach the
  * kernels only: an optimizer would look for them in a file, and fail. Those of a part are to stay
@@ -111,8 +114,13 @@ export class SessionBuilder {
   /**
    * Builds the session of `model`. Weights in F32 stay in their file, mapped by ONNX Runtime. Only a
    * session whose memory never moves may be `recorded`, where the provider is asked to (CUDA graphs).
+   * One of `manySmall` operators lets its threads sleep between them: waiting awake for thousands of
+   * operators that only one thread works at costs as much of the processor as the work.
    */
-  async build(model: GraphModel, { recorded = false, isPart = false } = {}): Promise<Session> {
+  async build(
+    model: GraphModel,
+    { recorded = false, isPart = false, manySmall = false } = {},
+  ): Promise<Session> {
     const { lowMemory = false } = this.options;
     // Only the processor reads weights where they are; others copy, and reorder what is constant.
     const isElsewhere = this.options.providers.some(({ via }) => via !== "builtin");
@@ -137,6 +145,7 @@ export class SessionBuilder {
           "optimization.disable_specified_optimizers": READ_WEIGHTS,
         }),
         ...(isPart && { "session.disable_prepacking": "1" }),
+        ...(manySmall && { "session.intra_op.spin_duration_us": `${SPIN_MICROSECONDS}` }),
         ...(externalRoot !== undefined && {
           "session.model_external_initializers_file_folder_path": externalRoot,
         }),

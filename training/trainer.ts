@@ -102,13 +102,8 @@ export class Trainer implements Disposable {
     const state = new Set(step.state.map(({ now }) => now));
     const inputs = leaves(reachable(Object.values(outputs)))
       .filter((value) => value.node.kind === "input" && !state.has(value));
-    const session = await builder.build({
-      name: "training_step",
-      inputs: [...inputs, ...state],
-      outputs,
-      parameters: [],
-      unexpected: [],
-    });
+    const graph = { inputs: [...inputs, ...state], outputs, parameters: [], unexpected: [] };
+    const session = await builder.build({ name: "training_step", ...graph }, { manySmall: true });
     const trainer = new Trainer(builder.runtime, step, session, inputs);
     trainer.#begin(initial);
     return trainer;

@@ -57,9 +57,17 @@ export class GraphWriter {
       opType: node.op.type,
       ...(node.op.domain ? { domain: node.op.domain } : {}),
       input,
-      output: node.outputs.map((value) => this.#nameOf(value)),
+      output: this.#outputsOf(node),
       attribute: attributesOf(node),
     };
+  }
+
+  /** Names of the results, empty for the optional ones between them that nobody asked for. */
+  #outputsOf({ op, attributes, outputs }: OpNode): string[] {
+    const places = op.places?.(attributes) ?? [...outputs.keys()];
+    const names = Array<string>(Math.max(...places) + 1).fill("");
+    outputs.forEach((value, i) => names[places[i]!] = this.#nameOf(value));
+    return names;
   }
 
   /** The name and type of a value as a message. */

@@ -27,6 +27,7 @@ export type {
 } from "./op.ts";
 export { scope } from "./scope.ts";
 export { type Lowering, lowering } from "./lowering.ts";
+export { forGpu } from "./for_gpu.ts";
 export { grad, GradientError, type GradOptions } from "./grad.ts";
 export { jvp } from "./jvp.ts";
 export type { SegmentOf } from "./recompute.ts";

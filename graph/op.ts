@@ -48,6 +48,13 @@ export interface OpDef<I extends Inputs = Inputs, A extends object = Attributes>
   /** Result types; throws ShapeError or TypeError for inputs that it cannot take. */
   infer(inputs: TypesOf<I>, attributes: A): readonly TensorType[];
   /**
+   * Which of the outputs that ONNX declares the results are, where it has optional ones between them.
+   * Absent: the first ones.
+   */
+  places?(attributes: A): readonly number[];
+  /** The same results by operations that have kernels everywhere; absent: this is one. */
+  expansion?(inputs: I, attributes: A): readonly Value[];
+  /**
    * The derivative (vector-Jacobian product). `"zero"`: piecewise constant, nothing flows;
    * `"none"`: there is a derivative but no rule, asking for it is an error.
    */

@@ -4,7 +4,9 @@
  * from memory instead.
  */
 import type { Cut } from "./ops/join.ts";
-import { type InitializerSource, storedBytes, type Value } from "./value.ts";
+import type { DType } from "./dtype.ts";
+import { cast } from "./ops/elementwise.ts";
+import { initializer, type InitializerSource, storedBytes, type Value } from "./value.ts";
 
 /** A weight, or part of one: the name of the whole, and the part's bytes. */
 export interface Weight {
@@ -43,4 +45,24 @@ function rowsOf(from: Value, cuts: readonly Cut[]): Weight | undefined {
       ? { data: source.data.subarray(start, start + byteLength) }
       : { ...source, offset: source.offset + start, byteLength },
   };
+}
+
+/**
+ * A weight in another type. One whose file has that type, or has to be converted anyway, comes straight
+ * from the file.
+ */
+export function weightAs(value: Value, dtype: DType): Value {
+  const { node, shape } = value;
+  if (value.dtype === dtype) return value;
+  const isConverted = node.kind === "initializer" && "file" in node.source &&
+    node.source.storedAs !== undefined;
+  if (!isConverted) return cast(value, dtype);
+  const { storedAs, ...place } = node.source as Extract<InitializerSource, { file: string }>;
+  const source = storedAs === dtype && place.scale === undefined ? place : { ...place, storedAs };
+  return initializer(
+    `${node.name}:${dtype}`,
+    dtype,
+    shape as number[],
+    source as InitializerSource,
+  );
 }

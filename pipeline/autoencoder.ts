@@ -111,7 +111,10 @@ export class Autoencoder implements Disposable {
         if (onnx) return await openOnnxDecoder(this.builder, onnx.decoder!, config);
         const own = await this.builder.weightsOf("vae_decoder", weights);
         const shape = { batch: 1, height, width };
-        return await this.builder.build(decoderGraph(config, own, shape, { dtype }));
+        const graph = () => decoderGraph(config, own, shape, { dtype });
+        // What overflowed in half precision is not for its kernels either.
+        const model = dtype === "float16" ? await this.builder.graphOf(graph) : graph();
+        return await this.builder.build(model);
       },
     );
     using input = Tensor.from(this.builder.runtime, "float32", data, [1, channels, height, width]);

@@ -120,7 +120,9 @@ export class NoisePredictor implements Disposable {
       this.#loop = undefined;
       const weights = await this.builder.weightsOf("unet", this.parts.unet.weights);
       const { dtype = "float32" } = this.builder.options;
-      const graph = stepGraph(config, weights, run.shape, { dtype });
+      const graph = await this.builder.graphOf(() =>
+        stepGraph(config, weights, run.shape, { dtype })
+      );
       this.#loop = { key, loop: await DeviceLoop.open(this.builder, graph) };
     }
     return { loop: this.#loop.loop, run };

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { ProviderError } from "../ffi/errors.ts";
 import type { Provider } from "../ffi/providers.ts";
 import type { Runtime } from "../ffi/runtime.ts";
 import type { Session } from "../ffi/session.ts";
@@ -12,11 +13,14 @@ import type { SessionOptions } from "../ffi/session_options.ts";
 import { Tensor } from "../ffi/tensor.ts";
 import { type ExternalInitializer, toOnnx } from "../graph/onnx_write.ts";
 import { partition } from "../graph/partition.ts";
+import { forGpu } from "../graph/for_gpu.ts";
+import { lowering } from "../graph/lowering.ts";
 import { leaves, reachable } from "../graph/reachable.ts";
 import type { Value } from "../graph/value.ts";
 import { weightBehind } from "../graph/weight_views.ts";
 import type { GraphModel } from "../models/graph_model.ts";
 import { toFloat16, toFloat32 } from "../weights/read.ts";
+import { gpuKernelFault, withChannelsLast } from "./gpu_kernels.ts";
 import type { NetworkSession } from "./network_session.ts";
 import { PartedNetwork } from "./parted_network.ts";
 import { weightsLeftMapped } from "./weight_packing.ts";
@@ -90,6 +94,7 @@ export class SessionBuilder {
   readonly #derived = new WeakMap<TensorSource, Promise<TensorSource>>();
   readonly #warned = new Set<string>();
   readonly #threads: Pick<SessionOptions, "intraOpThreads" | "config">;
+  #gpuKernels: Promise<boolean> | undefined;
 
   constructor(readonly runtime: Runtime, readonly options: SessionBuilderOptions) {
     this.#threads = threadOptions(options.threads);
@@ -112,6 +117,16 @@ export class SessionBuilder {
   }
 
   /**
+   * A large network's graph in the form for where it runs: in half precision on CUDA, of the kernels for
+   * GPUs that do several operations at once.
+   */
+  async graphOf(make: () => GraphModel): Promise<GraphModel> {
+    if (!await this.#hasGpuKernels()) return make();
+    const model = lowering("gpu", make);
+    return { ...model, outputs: forGpu(model.outputs) };
+  }
+
+  /**
    * Builds the session of `model`. Weights in F32 stay in their file, mapped by ONNX Runtime. Only a
    * session whose memory never moves may be `recorded`, where the provider is asked to (CUDA graphs).
    * One of `manySmall` operators lets its threads sleep between them: waiting awake for thousands of
@@ -131,10 +146,11 @@ export class SessionBuilder {
     const supplied = new Map<string, Tensor>();
     // One at a time: what is read and not yet converted stays small.
     for (const weight of initializers) supplied.set(weight.name, await this.#supply(weight));
+    const hasGpuKernels = await this.#hasGpuKernels();
     const providers = recorded ? this.options.providers : this.options.providers.map(unrecorded);
     const session = await this.runtime.loadSession(bytes, {
       ...this.#threads,
-      providers,
+      providers: hasGpuKernels ? providers.map(withChannelsLast) : providers,
       initializers: supplied,
       // The plan's one block would come on top of what the arena keeps from the first run.
       memoryPattern: false,
@@ -189,6 +205,25 @@ export class SessionBuilder {
     if (this.#warned.has(message)) return;
     this.#warned.add(message);
     this.options.onWarning?.(message);
+  }
+
+  /** Whether the first provider has the kernels that `forGpu` builds of; asked once. */
+  #hasGpuKernels(): Promise<boolean> {
+    const { dtype, providers: [first] } = this.options;
+    if (dtype !== "float16" || first?.via !== "cuda") return Promise.resolve(false);
+    return this.#gpuKernels ??= this.#askForGpuKernels(first);
+  }
+
+  async #askForGpuKernels(provider: Provider): Promise<boolean> {
+    try {
+      const fault = await gpuKernelFault(this.runtime, provider);
+      if (fault !== undefined) this.warn(`networks are built without fused operators: ${fault}`);
+      return fault === undefined;
+    } catch (error) {
+      // Of a provider that does not work at all the sessions say so themselves.
+      if (error instanceof ProviderError) return false;
+      throw error;
+    }
   }
 
   #supply({ name, type, source }: ExternalInitializer): Promise<Tensor> {

@@ -81,9 +81,11 @@ export class UNetNetworks implements Disposable {
   ): Promise<NetworkSession> {
     const { config } = this.network, { dtype = "float32" } = this.builder.options;
     const weights = await this.builder.weightsOf("unet", this.network.weights);
-    const model = withLoraInputs(
-      loras,
-      (own) => unet(config, weights, shape, { dtype, ...options, ...own }),
+    const model = await this.builder.graphOf(() =>
+      withLoraInputs(
+        loras,
+        (own) => unet(config, weights, shape, { dtype, ...options, ...own }),
+      )
     );
     if (!looks) return await this.builder.buildLarge(model);
     const outputs = { ...model.outputs, focus: midBlockFocus(model) };

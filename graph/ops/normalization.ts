@@ -178,9 +178,11 @@ export function groupNormalization(
     const why = `expected scale and bias of shape [${channels}].`;
     throw new ShapeError("GroupNormalization", shapes, why);
   }
+  const node = () => apply(groupNormalizationOp, [x, scale, bias], { num_groups: groups, epsilon });
   return lower({
     fused: () => groupAsInstance(x, scale, bias, groups, epsilon),
-    standard: () => apply(groupNormalizationOp, [x, scale, bias], { num_groups: groups, epsilon }),
+    standard: node,
+    gpu: node,
     primitive: () => groupPrimitive(x, scale, bias, groups, epsilon),
   });
 }

@@ -36,7 +36,8 @@ export function readEmbeddingFile(source: TensorSource): EmbeddingFile {
     const both = [["clip_l", "text_encoder"], ["clip_g", "text_encoder_2"]] as const;
     const present = both.filter(([name]) => names.includes(name));
     return {
-      token: fileName,
+      // No tensor is named as the word is, so that what trains here writes it beside them.
+      token: source.metadata["token"] ?? fileName,
       vectors: present.map(([name, encoder]) => vectorsOf(name, encoder)),
     };
   }

@@ -53,6 +53,8 @@ Deno.test("SDXL: a word is a pair of vectors, a LoRA is of both encoders; neithe
     const open = async (model: string, embedding: string, lora: string) => {
       const options = { embeddings: [embedding], loras: [{ path: lora }] };
       await using sd = await StableDiffusion.open(model, options);
+      const read = sd.tokens("a <teal> seven").map(({ text }) => text);
+      assert.ok(read.includes("<teal>"), `read as ${read}`);
       await sd.encode("a <teal> seven");
     };
     await open(xl, words.xl!, loras.xl!);

@@ -32,6 +32,8 @@ Deno.test("readEmbeddingFile reads each kind of file, with its word", () => {
     token: "my style",
     vectors: [["text_encoder", 2, 768], ["text_encoder_2", 2, 1280]],
   });
+  const named = read([tensor("clip_g", [1280]), tensor("clip_l", [768])], { token: "<cat>" });
+  assert.equal(named.token, "<cat>");
 });
 
 Deno.test("readEmbeddingFile reads embeddings of AUTOMATIC1111 from torch files", async () => {

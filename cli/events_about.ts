@@ -128,6 +128,8 @@ export const TRAINING_EVENTS: WordsFor<ToldTraining, "kind"> = {
       norm: "length of the gradient before clipping",
       rate: "learning rate",
       seconds: "how long it took",
+      overflows: "with fp16: how often it was skipped and repeated",
+      lossScale: "with fp16: what the loss was multiplied by",
     },
   },
   samples: {

@@ -56,6 +56,11 @@ export const TRAIN_FLAGS = {
   ema: { kind: "number", range: [0, 1], help: "decay of an average of the weights, then saved" },
   "snr-gamma": { kind: "number", range: [0, Infinity], help: "min-SNR weighting, such as 5" },
   resolution: { kind: "integer", range: [8, 8192], help: "side in pixels (the model's)" },
+  "mixed-precision": {
+    kind: "text",
+    choices: ["no", "fp16"],
+    help: "fp16 for GPUs: half the memory of the networks; on a CPU slower (no)",
+  },
   checkpointing: { kind: "switch", help: "a fifth less memory, for a fifth more time" },
   seed: {
     kind: "integer",
@@ -154,6 +159,7 @@ export function trainingOptions(flags: FlagValues<typeof TRAIN_FLAGS>): Training
     snrGamma: flags["snr-gamma"],
     resolution: whole(flags.resolution),
     checkpointing: flags.checkpointing,
+    mixedPrecision: flags["mixed-precision"],
     seed: whole(flags.seed),
     resume: flags.resume,
     ...sampling(flags),

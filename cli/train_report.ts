@@ -38,7 +38,7 @@ function jsonReport(): TrainReport {
 function peopleReport(quiet: boolean): TrainReport {
   const progress = progressTo({ quiet });
   const losses: number[] = [];
-  let skipped = 0;
+  let skipped = 0, overflows = 0;
   return {
     hear(event) {
       switch (event.kind) {
@@ -49,6 +49,7 @@ function peopleReport(quiet: boolean): TrainReport {
           return progress.line(`skipped: ${event.reason}`);
         case "update":
           losses.push(event.loss);
+          overflows += event.overflows ?? 0;
           return progress.step({
             name: `loss ${mean(losses.slice(-20)).toFixed(4)}`,
             done: event.step,
@@ -60,7 +61,10 @@ function peopleReport(quiet: boolean): TrainReport {
           return progress.stage(`drew ${event.samples.length} samples`);
         case "saved": {
           const left = skipped > 0 ? `  ${skipped} pictures skipped` : "";
-          return progress.line(`${event.path}${left}`);
+          const again = overflows > 0
+            ? `  ${overflows} updates skipped and repeated: overflow`
+            : "";
+          return progress.line(`${event.path}${left}${again}`);
         }
       }
     },

@@ -18,6 +18,7 @@ import { besideOutput } from "./output.ts";
 import {
   builderOf,
   identityOf,
+  networkOptions,
   optimizerOf,
   rateOf,
   type RunOptions,
@@ -93,10 +94,14 @@ export async function* trainConcept(
   const groups = yield* groupsOf({ parts, builder, settings, shape }, options, kept?.folder);
 
   yield { kind: "stage", name: "building the training step" };
+  const networks = (name: LoraNetwork) => ({
+    ...change.options(name),
+    ...networkOptions(settings),
+  });
   const text = textEncoder
-    ? encodedText(parts, shape, (i) => change.options(ENCODER_NAMES[i]!))
+    ? encodedText(parts, shape, (i) => networks(ENCODER_NAMES[i]!))
     : givenText(parts, shape);
-  const graph = denoiserGraph(parts, shape, text, change.options("unet"));
+  const graph = denoiserGraph(parts, shape, text, networks("unet"));
   const built = new Map<LoraNetwork, readonly Value[]>([["unet", graph.parameters]]);
   text.parameters?.forEach((values, i) => built.set(ENCODER_NAMES[i]!, values));
   const { parameters, initial } = await change.begin(built);
@@ -108,6 +113,7 @@ export async function* trainConcept(
     accumulate: settings.accumulate,
     average: settings.average,
     checkpointing: settings.checkpointing,
+    lossScaling: settings.mixedPrecision === "fp16",
   });
   using trainer = await Trainer.create(builder, step, initial);
   const prompts = textEncoder ? idFeeds(parts) : await stateFeeds(parts, builder, groups, settings);

@@ -1,5 +1,6 @@
 /** LoRA (Hu et al. 2021, arXiv:2106.09685): two small matrices beside a layer, which alone change. */
 import { add, mul } from "../graph/ops/arithmetic.ts";
+import { cast } from "../graph/ops/elementwise.ts";
 import { conv } from "../graph/ops/conv.ts";
 import { linear } from "../graph/ops/linalg.ts";
 import { input, type Value } from "../graph/value.ts";
@@ -65,8 +66,8 @@ export class LoraAdapters {
     const pattern = PATTERNS[this.#shape.targets][network === "unet" ? 0 : 1];
     return (layer, x, y) => {
       if (!pattern.test(layer.name)) return y;
-      const { down, up } = this.#pair(network, layer);
-      const { convolution } = layer;
+      const pair = this.#pair(network, layer), { convolution } = layer;
+      const [down, up] = [cast(pair.down, x.dtype), cast(pair.up, x.dtype)] as const;
       const change = convolution
         ? conv(conv(x, down, undefined, convolution), up)
         : linear(linear(x, down), up);

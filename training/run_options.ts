@@ -1,5 +1,6 @@
 /** Options that every kind of training has. */
 import { cpu, type Provider } from "../ffi/providers.ts";
+import type { ModelOptions } from "../models/graph_model.ts";
 import type { LearnedTokens } from "../pipeline/embeddings.ts";
 import type { ModelParts } from "../pipeline/model_parts.ts";
 import { builderOf as sessionBuilderOf } from "../pipeline/open_options.ts";
@@ -18,6 +19,12 @@ export const OPTIMIZERS: Readonly<Record<string, () => Optimizer>> = {
   adamw,
   lion,
 };
+
+/**
+ * What networks may compute in while they are trained: "no" is float32, "fp16" float16 with a scaled
+ * loss. bfloat16 is not among them: convolutions of ONNX opset 21 have no such type.
+ */
+export const MIXED_PRECISIONS = ["no", "fp16"] as const;
 
 /** Options of every kind of training; absent ones take `RUN_DEFAULTS`. */
 export interface RunOptions {
@@ -67,6 +74,8 @@ export interface RunOptions {
   readonly samplePrompts?: readonly string[] | undefined;
   /** Recomputes activations block by block in the backward pass: about a fifth less memory for a fifth more time. */
   readonly checkpointing?: boolean | undefined;
+  /** What the networks compute in; what is trained is kept in float32 in either case. */
+  readonly mixedPrecision?: (typeof MIXED_PRECISIONS)[number] | undefined;
   /** Execution providers in order of preference. Default: the CPU. */
   readonly providers?: readonly Provider[] | undefined;
   /** Threads within an operator. */
@@ -93,6 +102,7 @@ export type RunDefaults = {
       | "resume"
       | "strict"
       | "checkpointing"
+      | "mixedPrecision"
   ]-?: NonNullable<RunOptions[K]>;
 };
 
@@ -110,6 +120,7 @@ export const RUN_DEFAULTS: RunDefaults = Object.freeze({
   resume: false,
   strict: false,
   checkpointing: false,
+  mixedPrecision: "no",
 });
 
 /** Options with the defaults filled in. */
@@ -129,12 +140,23 @@ export function runSettings(options: RunOptions): RunSettings {
       `Cannot train: ${option} must be a whole number from 1 on; got ${value}.`,
     );
   }
+  if (!MIXED_PRECISIONS.includes(settings.mixedPrecision)) {
+    throw new TrainingError(
+      "mixedPrecision",
+      `Cannot train in ${settings.mixedPrecision}: expected one of ${MIXED_PRECISIONS.join(", ")}.`,
+    );
+  }
   if (Object.hasOwn(OPTIMIZERS, settings.optimizer)) return settings;
   throw new TrainingError(
     "optimizer",
     `Cannot train with the optimizer "${settings.optimizer}": expected one of ` +
       `${Object.keys(OPTIMIZERS).join(", ")}.`,
   );
+}
+
+/** How networks are built for a run. */
+export function networkOptions({ mixedPrecision }: RunSettings): Pick<ModelOptions, "dtype"> {
+  return mixedPrecision === "fp16" ? { dtype: "float16" } : {};
 }
 
 /** The optimizer of a run. */
@@ -185,6 +207,7 @@ export function identityOf(kind: string, settings: RunSettings, extra: object): 
     snrGamma,
     resolution,
     seed,
+    mixedPrecision,
   } = settings;
   return JSON.stringify({
     kind,
@@ -198,6 +221,8 @@ export function identityOf(kind: string, settings: RunSettings, extra: object): 
     snrGamma,
     resolution,
     seed,
+    // Absent as it was before there was such an option, so that old checkpoints still fit.
+    ...(mixedPrecision !== "no" && { mixedPrecision }),
     ...extra,
   });
 }

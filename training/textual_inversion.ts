@@ -9,6 +9,7 @@ import { addWord, type NewWord, promptsWith, TEMPLATES } from "./new_word.ts";
 import {
   builderOf,
   identityOf,
+  networkOptions,
   optimizerOf,
   rateOf,
   type RunOptions,
@@ -65,17 +66,19 @@ export async function* trainTextualInversion(
     input(vectorsName(i), "float32", [count, config.hiddenSize])
   );
   const text = encodedText(parts, shape, (i) => ({
+    ...networkOptions(settings),
     extraTokens: count,
     values: { token_embeddings: parameters[i] as Value },
   }));
   const step = trainingStep({
     parameters,
-    loss: denoiserGraph(parts, shape, text).loss,
+    loss: denoiserGraph(parts, shape, text, networkOptions(settings)).loss,
     optimizer: optimizerOf(settings),
     clipNorm: settings.clipNorm,
     accumulate: settings.accumulate,
     average: settings.average,
     checkpointing: settings.checkpointing,
+    lossScaling: settings.mixedPrecision === "fp16",
   });
   const initial = new Map(words.map(({ vectors }, i) => [vectorsName(i), vectors]));
   using trainer = await Trainer.create(builder, step, initial);

@@ -6,7 +6,11 @@ import { leaves, reachable } from "../graph/reachable.ts";
 import { elementCount } from "../graph/shape.ts";
 import type { Value } from "../graph/value.ts";
 import type { SessionBuilder } from "../pipeline/session_builder.ts";
+import { LossScale } from "./loss_scale.ts";
 import { inputName, type StateTensor, type TrainingStep } from "./training_step.ts";
+
+/** The name of what the loss is multiplied by in half precision, as input and in checkpoints. */
+const LOSS_SCALE = "loss_scale";
 
 /** What one step had to say. */
 export interface StepResult {
@@ -14,6 +18,10 @@ export interface StepResult {
   readonly loss: number;
   /** The length of all gradients as one vector, before clipping. */
   readonly norm: number;
+  /** In half precision: how often it was repeated at a smaller scale, since gradients overflowed. */
+  readonly overflows?: number;
+  /** In half precision: what the loss was multiplied by. */
+  readonly lossScale?: number;
 }
 
 /** A step came out with what is no number; the trainer keeps the state before it. */
@@ -58,13 +66,25 @@ export class Trainer implements Disposable {
     norm: new Float32Array(1),
     size: new Float32Array(1),
   };
+  readonly #scale: LossScale | undefined;
   #current: 0 | 1 = 0;
 
-  private constructor(runtime: Runtime, step: TrainingStep, session: Session, inputs: Value[]) {
+  private constructor(
+    runtime: Runtime,
+    step: TrainingStep,
+    session: Session,
+    inputs: Value[],
+    scale: LossScale | undefined,
+  ) {
     this.#step = step;
     this.#session = session;
-    const fresh = () =>
-      new Map(step.state.map(({ name, now }) => [name, new Float32Array(sizeOf(now))]));
+    this.#scale = scale;
+    const fresh = () => {
+      const buffers = new Map<string, Float32Array>(
+        step.state.map(({ name, now }) => [name, new Float32Array(sizeOf(now))]),
+      );
+      return scale ? buffers.set(LOSS_SCALE, scale.state) : buffers;
+    };
     this.#buffers = [fresh(), fresh()];
     const tensor = (value: Value, data: Float32Array | BigInt64Array) =>
       Tensor.from(runtime, value.dtype as "float32", data as Float32Array, value.shape as number[]);
@@ -91,11 +111,15 @@ export class Trainer implements Disposable {
     this.#bindings = [bind(0), bind(1)];
   }
 
-  /** Builds the session of `step`; parameters begin as `initial` says, all else at zero. */
+  /**
+   * Builds the session of `step`; parameters begin as `initial` says, all else at zero. `lossScale`
+   * is where the scale of a step in half precision begins.
+   */
   static async create(
     builder: SessionBuilder,
     step: TrainingStep,
     initial: ReadonlyMap<string, Float32Array>,
+    lossScale?: number,
   ): Promise<Trainer> {
     const outputs: Record<string, Value> = { loss: step.loss, norm: step.norm, size: step.size };
     for (const { name, next } of step.state) outputs[`next/${name}`] = next;
@@ -104,7 +128,8 @@ export class Trainer implements Disposable {
       .filter((value) => value.node.kind === "input" && !state.has(value));
     const graph = { inputs: [...inputs, ...state], outputs, parameters: [], unexpected: [] };
     const session = await builder.build({ name: "training_step", ...graph }, { manySmall: true });
-    const trainer = new Trainer(builder.runtime, step, session, inputs);
+    const scale = step.lossScaling ? new LossScale(lossScale) : undefined;
+    const trainer = new Trainer(builder.runtime, step, session, inputs, scale);
     trainer.#begin(initial);
     return trainer;
   }
@@ -127,12 +152,13 @@ export class Trainer implements Disposable {
 
   /** Continues from a state of `steps` steps; throws RangeError for tensors that do not fit. */
   restore(state: ReadonlyMap<string, Float32Array>, steps: number): void {
-    for (const { name } of this.#step.state) this.#set(name, state.get(name));
+    for (const name of this.state.keys()) this.#set(name, state.get(name));
     this.#steps = steps;
   }
 
   /**
-   * One step on `batch` at a learning rate.
+   * One step on `batch` at a learning rate. Where gradients in half precision overflow, the update is
+   * skipped and the step repeated at half the scale.
    *
    * @throws {DivergedError} when loss, gradient or parameters are no numbers; nothing has changed then.
    * @throws {TypeError} for a batch that lacks an input or has one of another size.
@@ -146,19 +172,37 @@ export class Trainer implements Disposable {
       count: Float32Array.of(Math.floor(done / accumulate) + 1),
       ...(accumulate > 1 && { apply: Float32Array.of(Number((done + 1) % accumulate === 0)) }),
     });
-    await this.#bindings[this.#current].run(signal ? { signal } : {});
-    const loss = this.#results.loss[0]!, norm = this.#results.norm[0]!;
-    const size = this.#results.size[0]!;
+    const scale = this.#scale, before = scale?.overflows ?? 0;
+    let lossScale: number | undefined;
+    do {
+      lossScale = scale?.value;
+      if (lossScale !== undefined) this.#feeds.get(LOSS_SCALE)![0] = lossScale;
+      await this.#bindings[this.#current].run(signal ? { signal } : {});
+    } while (this.#overflowed() && scale!.fall());
+    const [loss, norm, size] = this.#told();
     if (![loss, norm, size].every(Number.isFinite)) throw new DivergedError(done, loss, norm, size);
     this.#current = this.#current === 0 ? 1 : 0;
     this.#steps++;
-    return { loss, norm };
+    if (!scale) return { loss, norm };
+    scale.succeed();
+    return { loss, norm, overflows: scale.overflows - before, lossScale: lossScale! };
   }
 
   /** Releases the session. */
   [Symbol.dispose](): void {
     for (const binding of this.#bindings) binding.dispose();
     this.#session.dispose();
+  }
+
+  /** Whether the gradient of a good loss is no number in half precision: a smaller scale may help. */
+  #overflowed(): boolean {
+    const [loss, norm] = this.#told();
+    return this.#scale !== undefined && Number.isFinite(loss) && !Number.isFinite(norm);
+  }
+
+  #told(): [loss: number, norm: number, size: number] {
+    const { loss, norm, size } = this.#results;
+    return [loss[0]!, norm[0]!, size[0]!];
   }
 
   #begin(initial: ReadonlyMap<string, Float32Array>): void {
@@ -179,6 +223,7 @@ export class Trainer implements Disposable {
 
   #feed(batch: Batch): void {
     for (const [name, array] of this.#feeds) {
+      if (name === LOSS_SCALE && this.#scale) continue; // of each run
       const data = batch[name];
       if (data?.constructor !== array.constructor || data.length !== array.length) {
         throw new TypeError(

@@ -24,6 +24,10 @@ export type TrainingEvent =
     readonly norm: number;
     readonly rate: number;
     readonly seconds: number;
+    /** In half precision: how often a step was repeated, since gradients overflowed. */
+    readonly overflows?: number;
+    /** In half precision: what the loss was multiplied by. */
+    readonly lossScale?: number;
   }
   /** What the model draws after `step` updates. */
   | { readonly kind: "samples"; readonly step: number; readonly samples: readonly Sample[] }
@@ -68,7 +72,7 @@ export async function* train(run: TrainingRun): AsyncGenerator<TrainingEvent, vo
   if (sample) yield { kind: "samples", step: trainer.steps / accumulate, samples: await sample() };
   while (trainer.steps < steps * accumulate) {
     const began = performance.now(), update = Math.floor(trainer.steps / accumulate);
-    let loss = 0, norm = 0;
+    let loss = 0, norm = 0, overflows = 0, lossScale: number | undefined;
     try {
       for (let i = 0; i < accumulate; i++) {
         const result = await trainer.step(
@@ -78,6 +82,8 @@ export async function* train(run: TrainingRun): AsyncGenerator<TrainingEvent, vo
         );
         loss += result.loss / accumulate;
         norm = result.norm;
+        overflows += result.overflows ?? 0;
+        lossScale = result.lossScale;
       }
     } catch (error) {
       // A run that diverges was on its way there before: its last checkpoint is the better state.
@@ -85,7 +91,9 @@ export async function* train(run: TrainingRun): AsyncGenerator<TrainingEvent, vo
       throw error;
     }
     const seconds = (performance.now() - began) / 1000;
-    yield { kind: "update", step: update + 1, steps, loss, norm, rate: rate(update), seconds };
+    const half = lossScale === undefined ? {} : { overflows, lossScale };
+    const told = { loss, norm, rate: rate(update), seconds, ...half };
+    yield { kind: "update", step: update + 1, steps, ...told };
     const isLast = update + 1 === steps;
     if (isLast || (update + 1) % saveEvery === 0) yield await checkpoint();
     if (sample && (isLast || (update + 1) % sampleEvery! === 0)) {

@@ -28,6 +28,11 @@ export interface TrainingStepOptions {
    * forgets how the parameters began. Default false.
    */
   readonly averageRises?: boolean | undefined;
+  /**
+   * Where the network is in half precision: the loss is multiplied by the scalar `loss_scale`, which
+   * the step is then fed, and the gradients are divided by it. Default false.
+   */
+  readonly lossScaling?: boolean | undefined;
 }
 
 /** A tensor that a step reads and gives back changed. */
@@ -59,13 +64,17 @@ export interface TrainingStep {
   readonly state: readonly StateTensor[];
   /** Runs for each update. */
   readonly accumulate: number;
+  /** Whether it is fed a `loss_scale`. */
+  readonly lossScaling: boolean;
 }
 
 /** Builds the step. Throws GradientError where the loss cannot be differentiated. */
 export function trainingStep(options: TrainingStepOptions): TrainingStep {
   const { parameters, loss, optimizer, accumulate = 1, clipNorm, average } = options;
+  const { lossScaling = false } = options;
   const again = options.checkpointing ? { recompute: blockOf } : {};
-  const raw = grad(loss, parameters, undefined, again);
+  const scale = lossScaling ? input("loss_scale", "float32", []) : undefined;
+  const raw = grad(scale ? mul(loss, scale) : loss, parameters, undefined, again);
   return scope("update", () => {
     const rate = input("rate", "float32", []), count = input("count", "float32", []);
     const apply = accumulate > 1 ? input("apply", "float32", []) : undefined;
@@ -81,7 +90,9 @@ export function trainingStep(options: TrainingStepOptions): TrainingStep {
       ? max(1 - average, div(9, add(count, 10)))
       : 1 - average;
     const gathered = apply ? parameters.map((p) => remembered(p, "gradient")) : [];
-    const sums = raw.map((g, i) => apply ? add(gathered[i]!, mul(g, 1 / accumulate)) : g);
+    const weight = scale ? div(1 / accumulate, scale) : 1 / accumulate;
+    const weighed = scale || apply ? raw.map((g) => mul(g, weight)) : raw;
+    const sums = apply ? weighed.map((g, i) => add(gathered[i]!, g)) : weighed;
     const norm = globalNorm(sums);
     const gradients = clipNorm === undefined ? sums : clipByNorm(sums, norm, clipNorm);
     const now = apply && greater(apply, 0);
@@ -107,7 +118,7 @@ export function trainingStep(options: TrainingStepOptions): TrainingStep {
       if (now) keep(of, "gradient", gathered[i]!, where(now, 0, sums[i]!));
     });
     const changed = state.filter(({ role }) => role === "parameter").map(({ next }) => next);
-    return { loss, norm, size: globalNorm(changed), state, accumulate };
+    return { loss, norm, size: globalNorm(changed), state, accumulate, lossScaling };
   });
 }
 

@@ -5,7 +5,7 @@ import { apply, type OpDef, opTable, sameDtype } from "../op.ts";
 import { axisOf, type Dim, fixed, type Shape, ShapeError } from "../shape.ts";
 import { constant, type Value } from "../value.ts";
 import { add, div, mul, sub } from "./arithmetic.ts";
-import { sqrt } from "./elementwise.ts";
+import { cast, sqrt } from "./elementwise.ts";
 import { expand, reshape } from "./movement.ts";
 import { reduceMean, reduceSum } from "./reduce.ts";
 
@@ -20,11 +20,27 @@ function standardize(x: Value, axes: readonly number[], epsilon: number): Value 
 }
 
 /**
- * Derivatives of `standardize(x) * scale + bias`, in closed form: a third of the passes over `x` that
- * the derivatives of its parts would take. `scale` broadcasts to `x`; sums over what it lacks are the
- * reverse pass's.
+ * Derivatives of `standardize(x) * scale + bias`. Those of half precision are computed in float32: squares
+ * of activations overflow there.
  */
 function standardizedGradient(
+  g: Value,
+  x: Value,
+  scale: Value,
+  axes: readonly number[],
+  epsilon: number,
+): { x: Value; scale: Value } {
+  if (x.dtype !== "float16") return closedGradient(g, x, scale, axes, epsilon);
+  const [wideG, wideX, wideScale] = [g, x, scale].map((value) => cast(value, "float32"));
+  const found = closedGradient(wideG!, wideX!, wideScale!, axes, epsilon);
+  return { x: cast(found.x, x.dtype), scale: cast(found.scale, x.dtype) };
+}
+
+/**
+ * The same in closed form: a third of the passes over `x` that the derivatives of its parts would
+ * take. `scale` broadcasts to `x`; sums over what it lacks are the reverse pass's.
+ */
+function closedGradient(
   g: Value,
   x: Value,
   scale: Value,

@@ -50,6 +50,7 @@ const MISTAKES: readonly (readonly [call: string, code: number, line: RegExp])[]
   ["train lor", 2, /Did you mean lora\?$/],
   ["train lora", 2, /^--images is missing\. See latent train --help\.$/],
   ["train lora -o o.png", 2, /^latent train lora writes a \.safetensors file; got "o\.png"\.$/],
+  ["train lora --mixed-precision bf16", 2, /^--mixed-precision takes no, fp16; got "bf16"\.$/],
   ["train lora --rank 0", 2, /^--rank takes 1 to 4096; got 0\.$/],
   ["upscale", 2, /^No picture\./],
   ["upscale ok.png", 2, /^No upscaler: give --model FILE\.onnx\.$/],

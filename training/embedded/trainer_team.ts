@@ -59,7 +59,7 @@ export class TrainerTeam implements Disposable {
       this.#trainers.map((trainer, i) => trainer.step(batches[i]!, rate, signal)),
     );
     if (this.steps % APART === 0) this.#agree();
-    const mean = (key: keyof StepResult) =>
+    const mean = (key: "loss" | "norm") =>
       results.reduce((sum, result) => sum + result[key], 0) / results.length;
     return { loss: mean("loss"), norm: mean("norm") };
   }

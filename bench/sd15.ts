@@ -23,12 +23,14 @@ const USAGE = `deno run -A bench/sd15.ts --weights DIR [options]
   --peers           hold against diffusers and ONNX Runtime from Python
   --python BIN      their interpreter; peers/make_venv.sh makes its environment
   --graphs DIR      graphs for ONNX Runtime from Python; peers/export_onnx.py makes them
-  --only A,B        only these: ours, ort, torch, torch-bf16, or ours:VARIANT (peers/variants.ts)
+  --only A,B        only these: ours, ort, torch, torch-bf16, openvino, openvino-bf16, or ours:VARIANT
+                    (peers/variants.ts)
   --size N          side of the picture in pixels (512)
   --rounds N        rounds of every program (5)
   --networks A,B    only these: unet, text_encoder, vae_decoder
   --threads N       threads of every program (its own default)
   --library FILE    ONNX Runtime's library, for ours
+  --openvino FILE   that of the package onnxruntime-openvino, for ours:openvino
   --memory GB       what may be alive at once (20)
   --record          append the report to HISTORY.md
   --profile         where our time goes, by operator, instead of a comparison`;
@@ -39,6 +41,7 @@ interface Settings {
   readonly python: string;
   readonly graphs: string;
   readonly library: string | undefined;
+  readonly openvino: string | undefined;
   readonly threads: string | undefined;
   readonly size: number;
   readonly rounds: number;
@@ -48,6 +51,9 @@ interface Settings {
 
 const NETWORKS: readonly NetworkName[] = ["unet", "text_encoder", "vae_decoder"];
 const PEERS = ["ours", "ort", "torch", "torch-bf16"];
+const KNOWN = [...PEERS, "openvino", "openvino-bf16", "ours:VARIANT"];
+/** Programs that read exported graphs. */
+const NEED_GRAPHS = ["ort", "openvino", "openvino-bf16"];
 
 function networkCalled(name: string): NetworkName {
   const known = NETWORKS.find((each) => each === name);
@@ -59,12 +65,14 @@ function networkCalled(name: string): NetworkName {
 
 /** How to start the program called `name`. */
 function program(name: string, settings: Settings, extra: readonly string[] = []): Program {
-  const { weights, python, graphs, size, threads, library } = settings;
+  const { weights, python, graphs, size, threads } = settings;
   const script = (file: string) => fileURLToPath(new URL(`./peers/${file}`, import.meta.url));
   const sized = ["--size", String(size), ...(threads ? ["--threads", threads] : [])];
   const [kind, variant = "default"] = name.split(":");
   switch (kind) {
     case "ours": {
+      const isOpenvino = VARIANTS[variant]?.provider === "openvino";
+      const library = isOpenvino ? settings.openvino : settings.library;
       const args = ["run", "-A", "--quiet", script("latent_peer.ts"), weights, ...sized];
       const chosen = ["--variant", variant, ...(library ? ["--library", library] : []), ...extra];
       return {
@@ -78,6 +86,12 @@ function program(name: string, settings: Settings, extra: readonly string[] = []
       const args = [script("onnxruntime_peer.py"), graphs, ...sized];
       return { name, command: python, args, gigabytes: 9 };
     }
+    case "openvino":
+    case "openvino-bf16": {
+      const [dtype, gigabytes] = kind === "openvino" ? ["f32", 8] : ["bf16", 6];
+      const args = [script("openvino_peer.py"), graphs, ...sized, "--dtype", String(dtype)];
+      return { name, command: python, args, gigabytes: Number(gigabytes) };
+    }
     case "torch":
     case "torch-bf16": {
       const [dtype, gigabytes] = kind === "torch" ? ["float32", 7] : ["bfloat16", 4];
@@ -86,7 +100,7 @@ function program(name: string, settings: Settings, extra: readonly string[] = []
     }
   }
   throw new RangeError(
-    `Cannot measure ${name}: it is not known; expected one of ${PEERS.join(", ")}, ours:VARIANT.`,
+    `Cannot measure ${name}: it is not known; expected one of ${KNOWN.join(", ")}.`,
   );
 }
 
@@ -167,7 +181,7 @@ async function profile(name: string, settings: Settings): Promise<string> {
 /** The command line for a record: where things lie on this machine says nothing. */
 function withoutPaths(args: readonly string[]): string {
   const isPath = (flag: string | undefined) =>
-    ["--weights", "--python", "--graphs", "--library"].includes(flag ?? "");
+    ["--weights", "--python", "--graphs", "--library", "--openvino"].includes(flag ?? "");
   return args.map((arg, i) => isPath(args[i - 1]) ? "..." : arg)
     .filter((arg) => arg !== "--record").join(" ");
 }
@@ -184,6 +198,7 @@ async function main(args: string[]): Promise<void> {
       rounds: { type: "string", default: "5" },
       memory: { type: "string", default: "20" },
       library: { type: "string" },
+      openvino: { type: "string" },
       threads: { type: "string" },
       peers: { type: "boolean", default: false },
       networks: { type: "string", default: NETWORKS.join() },
@@ -192,7 +207,10 @@ async function main(args: string[]): Promise<void> {
     },
   });
   const names = values.only?.split(",") ?? (values.peers ? PEERS : ["ours"]);
-  if (values.weights === undefined || (names.includes("ort") && values.graphs === "")) {
+  if (
+    values.weights === undefined ||
+    (names.some((name) => NEED_GRAPHS.includes(name)) && values.graphs === "")
+  ) {
     console.error(USAGE);
     Deno.exit(2);
   }
@@ -201,6 +219,7 @@ async function main(args: string[]): Promise<void> {
     python: values.python,
     graphs: values.graphs,
     library: values.library,
+    openvino: values.openvino,
     threads: values.threads,
     size: Number(values.size),
     rounds: Number(values.rounds),

@@ -166,7 +166,8 @@ export const GENERATE_FLAGS = {
   precision: {
     kind: "text",
     choices: PRECISIONS,
-    help: "float16 for GPUs; int8 is faster on a CPU, int4 takes least memory (float32)",
+    help:
+      "float16 for GPUs, bfloat16 for openvino; int8 is faster on a CPU, int4 smallest (float32)",
   },
   convolution: {
     kind: "text",

@@ -40,12 +40,15 @@ export function appendProviders(
   return skipped;
 }
 
+/** What ONNX Runtime answers where a provider's library, or one that it needs, is not there. */
+const NOT_LOADED = /cannot open shared object file|Failed to load shared library/;
+
 /** Says that a provider failed, and why; `missing` are sentences on libraries that it needs. */
 export function providerError(provider: Provider, cause: unknown, missing = ""): ProviderError {
   if (cause instanceof ProviderError) return cause;
   const reason = reasonOf(cause);
   // The loader stops at the first library that it does not find.
-  const explains = missing !== "" && /cannot open shared object file/.test(reason);
+  const explains = missing !== "" && NOT_LOADED.test(reason);
   return new ProviderError(provider.name, explains ? missing : reason, { cause });
 }
 

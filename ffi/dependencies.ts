@@ -28,6 +28,7 @@ const PROVIDER_LIBRARIES: Readonly<Record<string, string>> = {
   CUDAExecutionProvider: "libonnxruntime_providers_cuda.so",
   TensorrtExecutionProvider: "libonnxruntime_providers_tensorrt.so",
   NvTensorRtRtx: "libonnxruntime_providers_nv_tensorrt_rtx.so",
+  OpenVINOExecutionProvider: "libonnxruntime_providers_openvino.so",
 };
 
 /** Opened by name while the provider works, and so not among what its library says it needs. */
@@ -93,7 +94,10 @@ export function loadDependencies(provider: Provider, library: string): Dependenc
 /** Sentences for what is missing; empty where nothing is. */
 export function missingText({ missing, folders, absent }: Dependencies): string {
   if (absent !== undefined) {
-    return `This ONNX Runtime came without ${absent}: take a build for GPUs.`;
+    const build = absent.endsWith("openvino.so")
+      ? "the one of the package onnxruntime-openvino"
+      : "a build for GPUs";
+    return `This ONNX Runtime came without ${absent}: take ${build}.`;
   }
   const others = missing.filter(({ name }) => name !== DRIVER);
   const damaged = others.filter(({ reason }) => !reason.includes("cannot open shared object file"));

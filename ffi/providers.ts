@@ -122,7 +122,10 @@ export function tensorrtRtx(
 export interface OpenvinoOptions extends ProviderExtras {
   /** `CPU`, `GPU`, `NPU`, or a combination such as `AUTO:GPU,CPU`. */
   readonly device?: string;
-  /** A folder for compiled models. */
+  /**
+   * A folder for compiled models. They hold the weights, too: large models are read from it more
+   * slowly than they are compiled anew.
+   */
   readonly cacheFolder?: string;
   /** Threads of OpenVINO itself. */
   readonly threads?: number;

@@ -1,7 +1,7 @@
 import { appendProviders } from "./append_providers.ts";
 import type { ProviderError } from "./errors.ts";
 import type { Handle, Resource } from "./handle.ts";
-import { cpath, cstring } from "./memory.ts";
+import { cpath, cstring, CStrings } from "./memory.ts";
 import type { Native } from "./native.ts";
 import { RECORD_PLACEMENT } from "./placement.ts";
 import { cpu, type Provider } from "./providers.ts";
@@ -43,6 +43,11 @@ export interface SessionOptions {
    * alive. If the model keeps such an initializer in an external file, that file must be found too.
    */
   readonly initializers?: ReadonlyMap<string, Tensor>;
+  /**
+   * Whether they are put into the graph itself, for providers that compile it; each must be declared
+   * as external there. Default false: only kernels read them, and nothing is copied.
+   */
+  readonly initializersInGraph?: boolean;
   /** Sizes for symbolic dimensions, by name; fixed shapes make faster plans. */
   readonly dimensions?: Readonly<Record<string, number>>;
   /** Plan memory once per set of shapes. */
@@ -86,7 +91,7 @@ export function prepareOptions(native: Native, options: SessionOptions): Prepare
   const handle = native.own("SessionOptions", pointer, "ReleaseSessionOptions");
   try {
     setOptions(native, handle.pointer, options);
-    const initializers = addInitializers(native, handle.pointer, options.initializers);
+    const initializers = addInitializers(native, handle.pointer, options);
     const providers = options.providers ?? [cpu()];
     const skipped = appendProviders(native, handle.pointer, providers, native.library);
     return { handle, initializers, skipped, [Symbol.dispose]: () => handle.dispose() };
@@ -159,13 +164,23 @@ function configOf(options: SessionOptions): Readonly<Record<string, string>> {
 function addInitializers(
   native: Native,
   pointer: Deno.PointerObject,
-  initializers: ReadonlyMap<string, Tensor> = new Map(),
+  { initializers = new Map(), initializersInGraph = false }: SessionOptions,
 ): Resource[] {
-  return Array.from(initializers, ([name, tensor]) => {
-    const resource = tensor.use(native);
-    native.call("AddInitializer", pointer, cstring(name), resource.pointer);
-    return resource;
-  });
+  const all = Array.from(initializers, ([name, tensor]) => [name, tensor.use(native)] as const);
+  const resources = all.map(([, resource]) => resource);
+  if (!initializersInGraph) {
+    for (const [name, resource] of all) {
+      native.call("AddInitializer", pointer, cstring(name), resource.pointer);
+    }
+  } else if (all.length > 0) {
+    const names = new CStrings(all.map(([name]) => name));
+    const values = BigUint64Array.from(
+      resources,
+      (resource) => Deno.UnsafePointer.value(resource.pointer),
+    );
+    native.call("AddExternalInitializers", pointer, names.pointers, values, values.length);
+  }
+  return resources;
 }
 
 function threads(what: string, count: number): number {

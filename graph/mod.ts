@@ -28,6 +28,7 @@ export type {
 export { scope } from "./scope.ts";
 export { type Lowering, lowering } from "./lowering.ts";
 export { forGpu } from "./for_gpu.ts";
+export { withoutContrib } from "./expand.ts";
 export { grad, GradientError, type GradOptions } from "./grad.ts";
 export { jvp } from "./jvp.ts";
 export type { SegmentOf } from "./recompute.ts";

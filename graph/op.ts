@@ -52,7 +52,7 @@ export interface OpDef<I extends Inputs = Inputs, A extends object = Attributes>
    * Absent: the first ones.
    */
   places?(attributes: A): readonly number[];
-  /** The same results by operations that have kernels everywhere; absent: this is one. */
+  /** The same results by operations of the standard; contrib operators have one. */
   expansion?(inputs: I, attributes: A): readonly Value[];
   /**
    * The derivative (vector-Jacobian product). `"zero"`: piecewise constant, nothing flows;

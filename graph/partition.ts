@@ -2,12 +2,11 @@
  * A graph in parts that run one after the other: each is given what those before have made. Only
  * what goes from part to part has to be in memory between them, and only one part's weights.
  */
-import { type DType, dtypes } from "./dtype.ts";
 import { applyAll } from "./op.ts";
-import { cast } from "./ops/elementwise.ts";
 import { reachable } from "./reachable.ts";
 import { scopeAt } from "./scope.ts";
-import { initializer, input, type OpNode, storedBytes, type Value } from "./value.ts";
+import { asStored } from "./stored_weights.ts";
+import { input, type OpNode, storedBytes, type Value } from "./value.ts";
 import { weightBehind } from "./weight_views.ts";
 
 /** One part; give it to `toOnnx`. */
@@ -112,15 +111,3 @@ class PartCopy {
     return outputs;
   }
 }
-
-/** A weight, or a view of one, in the type that its file has, and the conversion from it. */
-function asStored(value: Value): Value {
-  const { name, source } = weightBehind(value)!;
-  if ("data" in source || source.storedAs === undefined) return value;
-  const { storedAs, scale, ...place } = source;
-  // Graphs have no tensors of 8-bit floats: those are converted once, outside.
-  if (!isDType(storedAs) || scale !== undefined) return value;
-  return cast(initializer(name, storedAs, value.shape as number[], place), value.dtype);
-}
-
-const isDType = (name: string): name is DType => (dtypes as readonly string[]).includes(name);

@@ -10,6 +10,7 @@ import type { IpAdapter } from "./image_prompts.ts";
 import type { Lora } from "./lora.ts";
 import type { LoraMode } from "./prompt_loras.ts";
 import type { OpenModelOptions } from "./open_model.ts";
+import { openvinoOptions } from "./openvino.ts";
 import { type Convolution, type Precision, quantizing, winograd } from "./precision.ts";
 import { SessionBuilder } from "./session_builder.ts";
 
@@ -57,7 +58,10 @@ export interface OpenOptions extends OpenModelOptions {
    * beside the prompt. Default: with CUDA. The processor does it, too, and gains nothing.
    */
   readonly deviceLoop?: boolean;
-  /** Bits of the U-Net's and the decoder's weights; fewer need the CPU. Default "float32". */
+  /**
+   * Bits of the U-Net's and the decoder's weights; fewer need the CPU. "bfloat16" needs OpenVINO, and
+   * is what all networks compute in. Default "float32", or what OpenVINO's own options ask for.
+   */
   readonly precision?: Precision;
   /** How 3x3 convolutions are computed. Default "direct". */
   readonly convolution?: Convolution;
@@ -73,8 +77,9 @@ export function builderOf(
     OpenOptions,
 ): SessionBuilder {
   const runtime = openRuntime(library === undefined ? {} : { library });
+  const asked = { bfloat16: precision === "bfloat16", ...(threads !== undefined && { threads }) };
   return new SessionBuilder(runtime, {
-    providers,
+    providers: providers.map((provider) => openvinoOptions(provider, asked)),
     ...(precision === "float16" && { dtype: precision }),
     ...quantizing(precision, onConvert),
     ...winograd(convolution, onConvert),

@@ -9,20 +9,39 @@ import { ownCacheFolder } from "../ffi/library_folders.ts";
 import type { Provider } from "../ffi/providers.ts";
 import type { WeightBits } from "../weights/quantize.ts";
 import type { DerivedOptions } from "./derived_weights.ts";
+import { asksForBfloat16 } from "./openvino.ts";
 import { OptionError } from "./options.ts";
 
 /**
  * - `float32`: as the networks were trained, or at most rounded by the file.
  * - `float16`: half the memory, and for GPUs a fraction of the time; what overflows when a picture is
  *   decoded is decoded again in float32. The CPU gains nothing: it computes in float32 inside.
+ * - `bfloat16`: weights stay as they are, and OpenVINO computes in it: a fraction of the time on
+ *   processors that multiply it.
  * - `int8`: bytes, and activations become bytes: a quarter of the memory, and two fifths of the
  *   U-Net's time where the processor multiplies bytes fast.
  * - `int4`: half bytes, activations float32: a sixth of the memory, the time of float32.
  */
-export type Precision = "float32" | "float16" | "int8" | "int4";
+export type Precision = "float32" | "float16" | "bfloat16" | "int8" | "int4";
 
 /** All of them. */
-export const PRECISIONS: readonly Precision[] = ["float32", "float16", "int8", "int4"];
+export const PRECISIONS: readonly Precision[] = [
+  "float32",
+  "float16",
+  "bfloat16",
+  "int8",
+  "int4",
+];
+
+/** The precision asked for, by itself or in OpenVINO's options; undefined: float32. */
+export function precisionOf(
+  { precision, providers = [] }: {
+    readonly precision?: Precision;
+    readonly providers?: readonly Provider[];
+  },
+): Precision | undefined {
+  return precision ?? (providers.some(asksForBfloat16) ? "bfloat16" : undefined);
+}
 
 /**
  * How 3x3 convolutions are computed: `direct`, or `winograd`, which multiplies less where there are
@@ -64,12 +83,23 @@ export function checkPrecision(
       `Cannot open: precision must be one of ${PRECISIONS.join(", ")}; got ${precision}.`,
     );
   }
+  if (precision === "bfloat16") return requireOpenvino(providers);
   const other = providers.find(({ via }) => via !== "builtin");
   if (precision.startsWith("float") || !other) return;
   throw new OptionError(
     "precision",
     `Cannot open with precision ${precision}: only the CPU has kernels for it; got provider ` +
       `${other.name}. Leave one of the two out.`,
+  );
+}
+
+/** @throws {OptionError} where the first provider is another. */
+function requireOpenvino([first]: readonly Provider[]): void {
+  if (first?.via === "openvino") return;
+  throw new OptionError(
+    "precision",
+    "Cannot open with precision bfloat16: only OpenVINO computes in it; got provider " +
+      `${first?.name ?? "CPUExecutionProvider"}. List openvino first.`,
   );
 }
 
@@ -85,7 +115,7 @@ export function quantizing(
   precision: Precision = "float32",
   onProgress?: DerivedOptions["onProgress"],
 ): { quantizing?: Quantizing } {
-  if (precision === "float32" || precision === "float16") return {};
+  if (!precision.startsWith("int")) return {};
   const bits = precision === "int8" ? 8 : 4, folder = formsFolder("quantized");
   return { quantizing: { bits, limit: int8Limit(), folder, onProgress } };
 }

@@ -22,6 +22,7 @@ import type { GraphModel } from "../models/graph_model.ts";
 import { toFloat16, toFloat32 } from "../weights/read.ts";
 import { gpuKernelFault, withChannelsLast } from "./gpu_kernels.ts";
 import type { NetworkSession } from "./network_session.ts";
+import { openvinoGraph, usesOpenvino } from "./openvino.ts";
 import { PartedNetwork } from "./parted_network.ts";
 import { weightsLeftMapped } from "./weight_packing.ts";
 import type { Quantizing } from "./precision.ts";
@@ -136,13 +137,14 @@ export class SessionBuilder {
     model: GraphModel,
     { recorded = false, isPart = false, manySmall = false } = {},
   ): Promise<Session> {
-    const { lowMemory = false } = this.options;
+    const { lowMemory = false } = this.options, isCompiled = this.#isCompiled;
+    const graph = isCompiled ? openvinoGraph(model) : model;
     // Only the processor reads weights where they are; others copy, and reorder what is constant.
     const isElsewhere = this.options.providers.some(({ via }) => via !== "builtin");
     const variable = isPart || isElsewhere
       ? new Set<Value>()
       : weightsLeftMapped(model, lowMemory ? LOW_MEMORY_PACKING : PACKING);
-    const { bytes, initializers, externalRoot } = toOnnx({ ...model, variable });
+    const { bytes, initializers, externalRoot } = toOnnx({ ...graph, variable });
     const supplied = new Map<string, Tensor>();
     // One at a time: what is read and not yet converted stays small.
     for (const weight of initializers) supplied.set(weight.name, await this.#supply(weight));
@@ -152,6 +154,7 @@ export class SessionBuilder {
       ...this.#threads,
       providers: hasGpuKernels ? providers.map(withChannelsLast) : providers,
       initializers: supplied,
+      initializersInGraph: isCompiled,
       // The plan's one block would come on top of what the arena keeps from the first run.
       memoryPattern: false,
       ...(lowMemory && { cpuArena: false }),
@@ -187,7 +190,8 @@ export class SessionBuilder {
    * precision, in parts that convert their weights whenever they run: then they stay mapped, too.
    */
   async buildLarge(model: GraphModel): Promise<NetworkSession> {
-    if (!this.options.lowMemory || !hasConversions(model)) return await this.build(model);
+    const inParts = this.options.lowMemory && !this.#isCompiled && hasConversions(model);
+    if (!inParts) return await this.build(model);
     const sessions: Session[] = [];
     try {
       for (const part of partition(model.outputs, PART_BYTES)) {
@@ -224,6 +228,11 @@ export class SessionBuilder {
       if (error instanceof ProviderError) return false;
       throw error;
     }
+  }
+
+  /** Whether a provider makes one program of the graph, weights and all. */
+  get #isCompiled(): boolean {
+    return usesOpenvino(this.options.providers);
   }
 
   #supply({ name, type, source }: ExternalInitializer): Promise<Tensor> {

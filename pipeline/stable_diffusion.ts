@@ -47,7 +47,7 @@ import {
 import { openT2iAdapter, T2iAdapters } from "./t2i_adapters.ts";
 import type { T2iAdapterConfig } from "../models/t2i_adapter.ts";
 import { denoiseRefined, isRefined } from "./refine.ts";
-import { checkConvolution, checkPrecision, type Precision } from "./precision.ts";
+import { checkConvolution, checkPrecision, type Precision, precisionOf } from "./precision.ts";
 import { paintingOf, startRun, unetKind, variation } from "./run_start.ts";
 import { type Beside, type Settings, settingsFor } from "./settings.ts";
 import type { SessionBuilder } from "./session_builder.ts";
@@ -94,7 +94,7 @@ export class StableDiffusion implements AsyncDisposable {
     refiner?: StableDiffusion,
   ) {
     this.#refiner = refiner;
-    this.precision = options.precision ?? "float32";
+    this.precision = precisionOf(options) ?? "float32";
     this.#parts = parts;
     this.#beside = {
       controls: controlNets.length,
@@ -127,7 +127,7 @@ export class StableDiffusion implements AsyncDisposable {
     this.providers = builder.options.providers;
     this.#lowMemory = options.lowMemory ?? false;
     this.#deviceLoop = options.deviceLoop ?? this.providers[0]?.via === "cuda";
-    this.#facts = new FactsGatherer(parts, builder, options);
+    this.#facts = new FactsGatherer(parts, builder, { ...options, precision: this.precision });
   }
 
   /**
@@ -472,7 +472,8 @@ function float32Bytes(weights: TensorSource): number {
 /** What changes networks needs their weights. @throws {ModelFormatError} */
 function requireNetworks(parts: ModelParts, options: OpenOptions): void {
   const given = (list: readonly unknown[] | undefined) => (list?.length ?? 0) > 0;
-  if ((options.precision ?? "float32") !== "float32") requireWeights(parts, "quantize");
+  const { precision = "float32" } = options;
+  if (!["float32", "bfloat16"].includes(precision)) requireWeights(parts, "quantize");
   if (given(options.loras)) requireWeights(parts, "merge LoRAs into");
   if (given(options.embeddings)) requireWeights(parts, "teach words to");
   if (given(options.controlNets)) requireWeights(parts, "use ControlNets with");

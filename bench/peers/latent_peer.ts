@@ -7,7 +7,7 @@
  */
 
 import { parseArgs } from "node:util";
-import { cpu } from "../../ffi/providers.ts";
+import { cpu, openvino, type Provider } from "../../ffi/providers.ts";
 import { openRuntime, type Runtime } from "../../ffi/runtime.ts";
 import type { Session } from "../../ffi/session.ts";
 import { Tensor } from "../../ffi/tensor.ts";
@@ -17,6 +17,7 @@ import type { GraphModel } from "../../models/graph_model.ts";
 import { unet } from "../../models/unet.ts";
 import { decoderGraph } from "../../models/autoencoder_graphs.ts";
 import { type ModelParts, openFolder } from "../../pipeline/model_parts.ts";
+import { openvinoOptions } from "../../pipeline/openvino.ts";
 import { quantizing, winograd } from "../../pipeline/precision.ts";
 import { SessionBuilder } from "../../pipeline/session_builder.ts";
 import type { TensorSource } from "../../weights/stored_tensor.ts";
@@ -49,7 +50,7 @@ class Latent {
     const { side, variant, threads } = this.choices;
     const { parts, runtime } = await (this.#opened ??= this.#open());
     const builder = new SessionBuilder(this.#tuned(runtime, network), {
-      providers: [cpu()],
+      providers: [providerOf(this.choices)],
       ...quantizing(variant.precision),
       ...winograd(variant.convolution),
       ...(threads !== undefined && { threads }),
@@ -98,6 +99,13 @@ class Latent {
         })) satisfies Runtime["loadSession"],
     });
   }
+}
+
+/** What computes, with the options that the product gives it. */
+function providerOf({ variant: { provider, precision }, threads }: Choices): Provider {
+  if (provider !== "openvino") return cpu();
+  const asked = { bfloat16: precision === "bfloat16", ...(threads !== undefined && { threads }) };
+  return openvinoOptions(openvino(), asked);
 }
 
 function weightsOf(network: NetworkName, parts: ModelParts): TensorSource {

@@ -18,5 +18,6 @@ python3 -m venv "$1"
   safetensors==0.8.0 \
   onnx==1.23.2 \
   onnxscript==0.7.2 \
-  onnxruntime==1.32.0
-"$1/bin/python" -m pip list --format=freeze | grep -iE "^(torch|diffusers|transformers|onnx|onnxruntime|onnxscript|numpy)="
+  onnxruntime==1.32.0 \
+  openvino==2025.4.1
+"$1/bin/python" -m pip list --format=freeze | grep -iE "^(torch|diffusers|transformers|onnx|onnxruntime|onnxscript|openvino|numpy)="

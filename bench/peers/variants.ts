@@ -14,8 +14,10 @@ export interface Variant {
   readonly session?: Omit<SessionOptions, "initializers" | "providers">;
   /** The family of nodes that the graph is built from. */
   readonly lowering?: Lowering;
-  /** Bits of the weights. */
+  /** Bits of the weights, or what OpenVINO computes in. */
   readonly precision?: Precision;
+  /** What computes; the processor's own provider by default. */
+  readonly provider?: "openvino";
   /** How 3x3 convolutions are computed. */
   readonly convolution?: Convolution;
   /** Memory that it may need at 512x512, in GB; 3 by default. */
@@ -49,4 +51,6 @@ export const VARIANTS: Readonly<Record<string, Variant>> = {
   winograd: { convolution: "winograd" },
   int8: { precision: "int8" },
   int4: { precision: "int4" },
+  openvino: { provider: "openvino", gigabytes: 8 },
+  "openvino-bf16": { provider: "openvino", precision: "bfloat16", gigabytes: 6 },
 };

@@ -11,6 +11,7 @@ const quickGeluOp: OpDef<readonly [Value], { alpha: number }> = {
   domain: "com.microsoft",
   attributes: { alpha: "float" },
   infer: ([x]) => [x],
+  expansion: ([x], { alpha }) => [sigmoidGate(x, alpha)],
   // y = x s, s = sigmoid(alpha x): y' = s + alpha y (1 - s)
   vjp: (g, { inputs: [x], attributes: { alpha }, outputs: [y] }) => {
     const s = sigmoid(scaled(x, alpha)), gate = y as Value;

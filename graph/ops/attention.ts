@@ -44,6 +44,7 @@ const multiHeadAttentionOp: OpDef<ContribInputs, ContribAttributes> = {
     dtype: sameDtype("MultiHeadAttention", [q, k, v]),
     shape: [...q.shape.slice(0, 2), v.shape[2] as Dim],
   }],
+  expansion: (inputs, attributes) => [expansion(inputs, attributes)],
   vjp: (g, node) => isLarge(node) ? headByHead(g, node) : attentionGradient(g, node),
   jvp: (tangents, { inputs, attributes }) =>
     lowering("primitive", () => {

@@ -126,6 +126,10 @@ const fusedMatMulOp: OpDef<Pair, FusedAttributes> = {
   domain: "com.microsoft",
   attributes: { alpha: "float", transA: "int", transB: "int" },
   infer: ([a, b], { transA, transB }) => [productType("FusedMatMul", a, b, transA, transB)],
+  expansion: ([a, b], { alpha, transA, transB }) => {
+    if (!transA && b.shape.length === 2) return [viaRows(a, b, { transB: transB === 1, alpha })];
+    return [scale(matMul(transA ? swap(a) : a, transB ? swap(b) : b), alpha)];
+  },
   vjp: (g, { inputs: [a, b], attributes: { alpha, transA, transB } }) => {
     const A = transA ? swap(a) : a, B = transB ? swap(b) : b;
     const dA = scale(matMul(g, swap(B)), alpha);
@@ -141,6 +145,13 @@ export function fusedMatMul(a: Value, b: Value, options: Omit<GemmOptions, "beta
   return apply(fusedMatMulOp, [a, b], { alpha, transA: Number(transA), transB: Number(transB) });
 }
 
+/** The product of `x` [..., K] and a matrix, which Gemm reads as it lies, over all rows at once. */
+function viaRows(x: Value, matrix: Value, options: GemmOptions, bias?: Value): Value {
+  if (x.shape.length === 2) return gemm(x, matrix, bias, options);
+  const rows = reshape(x, [-1, x.shape.at(-1) as Dim]), product = gemm(rows, matrix, bias, options);
+  return reshape(product, [...x.shape.slice(0, -1), product.shape[1] as Dim]);
+}
+
 /**
  * `x @ weight^T + bias`: x [..., in], weight [out, in] as checkpoints store it, bias [out]. The weight
  * is read as it lies in the file; transposing it beforehand would cost a copy of it in memory.
@@ -149,12 +160,7 @@ export function linear(x: Value, weight: Value, bias?: Value): Value {
   if (weight.shape.length !== 2 || x.shape.at(-1) !== weight.shape[1]) {
     throw new ShapeError("linear", [x.shape, weight.shape], "expected [..., in] and [out, in].");
   }
-  const viaGemm = () => {
-    const [out, inner] = weight.shape as [Dim, Dim];
-    if (x.shape.length === 2) return gemm(x, weight, bias, { transB: true });
-    const rows = reshape(x, [-1, inner]);
-    return reshape(gemm(rows, weight, bias, { transB: true }), [...x.shape.slice(0, -1), out]);
-  };
+  const viaGemm = () => viaRows(x, weight, { transB: true }, bias);
   const viaFusedMatMul = () => {
     if (x.shape.length === 2) return gemm(x, weight, bias, { transB: true });
     const product = fusedMatMul(x, weight, { transB: true });

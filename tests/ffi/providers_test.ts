@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { OrtApi } from "../../ffi/api.ts";
 import { cpu, cuda, named, openvino, plugin, type Provider, webgpu } from "../../ffi/providers.ts";
 import { Runtime } from "../../ffi/runtime.ts";
+import { Tensor } from "../../ffi/tensor.ts";
 import { FakeOrt } from "../fakes/fake_ort.ts";
 import { floats, model, ort } from "./fixtures.ts";
 
@@ -72,6 +73,33 @@ Deno.test("openvino() and named providers are appended with keys and values", ()
   const expected = ["device_type", "NPU"];
   assert.deepEqual(textsOf("SessionOptionsAppendExecutionProvider_OpenVINO_V2"), expected);
   assert.deepEqual(textsOf("SessionOptionsAppendExecutionProvider"), ["WebGPU", "a", "b"]);
+});
+
+Deno.test("openvino() on a library without it says which package has it", {
+  // Somebody who has installed it runs the other tests with it.
+  ignore: Deno.build.os !== "linux" || ort().providers().includes(openvino().name),
+}, () => {
+  assert.throws(() => ort().createSession(model("linear"), { providers: [openvino()] }), {
+    name: "ProviderError",
+    reason:
+      /^This ONNX Runtime came without .*openvino\.so: take .*package onnxruntime-openvino\.$/,
+  });
+});
+
+Deno.test("initializers can be put into the graph, all at once", () => {
+  const fake = new FakeOrt(), runtime = new Runtime(fake.library);
+  const tensors = ["v", "w"].map((name) =>
+    [name, Tensor.from(runtime, "float32", Float32Array.of(1, 2), [2])] as const
+  );
+  const options = { initializers: new Map(tensors), initializersInGraph: true };
+  const session = runtime.createSession(MODEL, options);
+  const names = fake.texts[fake.calls.indexOf("AddExternalInitializers")];
+  assert.deepEqual(names?.slice(0, 2), ["v", "w"]);
+  assert.ok(!fake.calls.includes("AddInitializer"));
+  for (const [, tensor] of tensors) tensor.dispose();
+  assert.equal(fake.counts.Value, 2, "the session keeps them");
+  session.dispose();
+  assert.deepEqual(fake.counts, AT_REST);
 });
 
 Deno.test("without cpu() in the list the CPU may not take operators silently", () => {

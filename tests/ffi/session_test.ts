@@ -127,6 +127,17 @@ Deno.test("initializers replace the model's weights by the caller's memory", () 
   assert.deepEqual([...session.runSync({ x })["y"]?.data ?? []], [0, 0]);
 });
 
+Deno.test("initializers replace the model's weights in the graph itself", () => {
+  const weight = floats([-1, -2]);
+  using session = ort().createSession(model("external"), {
+    initializers: new Map([["w", weight]]),
+    initializersInGraph: true,
+  });
+  weight.dispose();
+  using x = floats([1, 2]);
+  assert.deepEqual([...session.runSync({ x })["y"]?.data ?? []], [0, 0]);
+});
+
 Deno.test("options reach ONNX Runtime", () => {
   using session = ort().createSession(model("linear"), {
     optimization: "extended",

@@ -4,7 +4,14 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { main } from "../../cli.ts";
-import { cuda, type Image, type OpenOptions, OptionError, StableDiffusion } from "../../mod.ts";
+import {
+  cuda,
+  type Image,
+  type OpenOptions,
+  openvino,
+  OptionError,
+  StableDiffusion,
+} from "../../mod.ts";
 import { inTemporaryFolder } from "../weights/temporary_folder.ts";
 import { psnr } from "./difference.ts";
 
@@ -122,8 +129,14 @@ Deno.test("a precision that is none, or that a provider has not, is an error", a
       assert.match(error.message, why);
       return true;
     });
-  await refused({ precision: "int3" as "int8" }, /one of float32, float16, int8, int4; got int3/);
+  await refused(
+    { precision: "int3" as "int8" },
+    /one of float32, float16, bfloat16, int8, int4; got int3/,
+  );
   await refused({ precision: "int8", providers: [cuda()] }, /only the CPU.*got provider CUDA/);
+  await refused({ precision: "bfloat16" }, /only OpenVINO computes in it; got provider CPU/);
+  const second = { precision: "bfloat16", providers: [cuda(), openvino()] } as const;
+  await refused(second, /only OpenVINO computes in it; got provider CUDA/);
 });
 
 Deno.test("pictures with 8 bits are drawn one at a time, whatever is said", async () => {

@@ -50,6 +50,15 @@ export function adviceFor(report: Omit<DoctorReport, "advice">): string[] {
         "There is an NVIDIA card but no CUDA provider: latent runtime install onnxruntime_gpu-*.whl",
       );
     }
+    if (report.machine.features.includes("amx_bf16")) {
+      const flags = "--provider openvino --precision bfloat16";
+      advice.push(
+        works("openvino")
+          ? `This processor multiplies bfloat16 fast: ${flags}`
+          : "This processor multiplies bfloat16 fast: latent runtime install " +
+            `onnxruntime_openvino-*.whl, then ${flags}`,
+      );
+    }
   }
   for (const { purpose, path, problem } of report.folders) {
     if (problem === undefined) continue;

@@ -1,6 +1,6 @@
 import type { OrtApi } from "./api.ts";
 import { providerError } from "./append_providers.ts";
-import { OrtError, type ProviderError } from "./errors.ts";
+import { OrtError, ProviderError } from "./errors.ts";
 import { cpath, pointerIn } from "./memory.ts";
 import type { Native } from "./native.ts";
 import { cpu, type Provider } from "./providers.ts";
@@ -47,10 +47,21 @@ export class Attempts {
     );
     const hopeless = !(error instanceof OrtError) || MODEL_CODES.includes(error.code) ||
       first === undefined || rest.length === 0;
-    if (hopeless) throw error;
+    if (hopeless) throw first && isLeftOver(error) ? leftOver(first, error) : error;
     this.#skipped.push(...appended, providerError(first, error));
     this.#providers = rest;
   }
+}
+
+/** Whether ONNX Runtime has operators left that the CPU would take, and was told not to give it any. */
+function isLeftOver(error: unknown): boolean {
+  return error instanceof OrtError &&
+    /fallback to CPU EP has been explicitly disabled/.test(error.detail);
+}
+
+function leftOver({ name }: Provider, cause: unknown): ProviderError {
+  const reason = "it does not know all operators of this graph.";
+  return new ProviderError(name, reason, { cause });
 }
 
 /** The C call that creates a session from bytes or from a path. */

@@ -12,7 +12,9 @@ import type { LoraMode } from "./prompt_loras.ts";
 import type { OpenModelOptions } from "./open_model.ts";
 import { openvinoOptions } from "./openvino.ts";
 import { type Convolution, type Precision, quantizing, winograd } from "./precision.ts";
+import { processorLimit } from "./processor_limit.ts";
 import { SessionBuilder } from "./session_builder.ts";
+import { chooseThreads } from "./thread_choice.ts";
 
 /** Options of `StableDiffusion.open`. */
 export interface OpenOptions extends OpenModelOptions {
@@ -77,7 +79,8 @@ export function builderOf(
     OpenOptions,
 ): SessionBuilder {
   const runtime = openRuntime(library === undefined ? {} : { library });
-  const asked = { bfloat16: precision === "bfloat16", ...(threads !== undefined && { threads }) };
+  const { threads: own } = chooseThreads(threads, processorLimit());
+  const asked = { bfloat16: precision === "bfloat16", ...(own !== undefined && { threads: own }) };
   return new SessionBuilder(runtime, {
     providers: providers.map((provider) => openvinoOptions(provider, asked)),
     ...(precision === "float16" && { dtype: precision }),

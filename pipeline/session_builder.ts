@@ -10,8 +10,8 @@ import type { Provider } from "../ffi/providers.ts";
 import type { Runtime } from "../ffi/runtime.ts";
 import type { Session } from "../ffi/session.ts";
 import type { SessionOptions } from "../ffi/session_options.ts";
-import { Tensor } from "../ffi/tensor.ts";
-import { type ExternalInitializer, toOnnx } from "../graph/onnx_write.ts";
+import type { Tensor } from "../ffi/tensor.ts";
+import { toOnnx } from "../graph/onnx_write.ts";
 import { partition } from "../graph/partition.ts";
 import { forGpu } from "../graph/for_gpu.ts";
 import { lowering } from "../graph/lowering.ts";
@@ -19,7 +19,6 @@ import { leaves, reachable } from "../graph/reachable.ts";
 import type { Value } from "../graph/value.ts";
 import { weightBehind } from "../graph/weight_views.ts";
 import type { GraphModel } from "../models/graph_model.ts";
-import { toFloat16, toFloat32 } from "../weights/read.ts";
 import { gpuKernelFault, withChannelsLast } from "./gpu_kernels.ts";
 import type { NetworkSession } from "./network_session.ts";
 import { openvinoGraph, usesOpenvino } from "./openvino.ts";
@@ -28,9 +27,10 @@ import { weightsLeftMapped } from "./weight_packing.ts";
 import type { Quantizing } from "./precision.ts";
 import type { DerivedOptions, LargeNetwork } from "./derived_weights.ts";
 import { quantizedWeights } from "./quantized_weights.ts";
+import { SuppliedWeights } from "./supplied_weights.ts";
 import { threadOptions } from "./thread_choice.ts";
 import { winogradWeights } from "./winograd_weights.ts";
-import type { StoredDType, TensorSource } from "../weights/stored_tensor.ts";
+import type { TensorSource } from "../weights/stored_tensor.ts";
 
 /** How sessions are made. */
 export interface SessionBuilderOptions {
@@ -79,25 +79,16 @@ const READ_WEIGHTS = [
   "FuseFp16InitializerToFp32NodeTransformer",
 ].join(";");
 
-/** How safetensors spells the element types that a file's weights may have. */
-const STORED: Readonly<Record<string, StoredDType>> = {
-  float64: "F64",
-  float32: "F32",
-  float16: "F16",
-  bfloat16: "BF16",
-  float8e4m3fn: "F8_E4M3",
-  float8e5m2: "F8_E5M2",
-};
-
 /** Builds sessions; those of other picture sizes share the weights that had to be converted. */
 export class SessionBuilder {
-  readonly #converted = new Map<string, Promise<Tensor>>();
+  readonly #supplied: SuppliedWeights;
   readonly #derived = new WeakMap<TensorSource, Promise<TensorSource>>();
   readonly #warned = new Set<string>();
   readonly #threads: Pick<SessionOptions, "intraOpThreads" | "config">;
   #gpuKernels: Promise<boolean> | undefined;
 
   constructor(readonly runtime: Runtime, readonly options: SessionBuilderOptions) {
+    this.#supplied = new SuppliedWeights(runtime);
     this.#threads = threadOptions(options.threads);
   }
 
@@ -147,7 +138,7 @@ export class SessionBuilder {
     const { bytes, initializers, externalRoot } = toOnnx({ ...graph, variable });
     const supplied = new Map<string, Tensor>();
     // One at a time: what is read and not yet converted stays small.
-    for (const weight of initializers) supplied.set(weight.name, await this.#supply(weight));
+    for (const weight of initializers) supplied.set(weight.name, await this.#supplied.of(weight));
     const hasGpuKernels = await this.#hasGpuKernels();
     const providers = recorded ? this.options.providers : this.options.providers.map(unrecorded);
     const session = await this.runtime.loadSession(bytes, {
@@ -233,35 +224,6 @@ export class SessionBuilder {
   /** Whether a provider makes one program of the graph, weights and all. */
   get #isCompiled(): boolean {
     return usesOpenvino(this.options.providers);
-  }
-
-  #supply({ name, type, source }: ExternalInitializer): Promise<Tensor> {
-    const shape = type.shape as number[];
-    if (!("file" in source)) {
-      return Promise.resolve(
-        Tensor.fromBytes(this.runtime, type.dtype as "float32", source.data, shape),
-      );
-    }
-    // Views of one weight share its place in the file, not its shape.
-    const key = `${source.file} ${source.offset} ${shape} ${type.dtype}`;
-    let tensor = this.#converted.get(key);
-    if (!tensor) {
-      const dtype = STORED[source.storedAs ?? type.dtype]!;
-      const { scale } = source;
-      const stored = {
-        name,
-        dtype,
-        shape,
-        location: source,
-        ...(scale !== undefined && { scale }),
-      };
-      const { runtime } = this;
-      tensor = type.dtype === "float16"
-        ? toFloat16(stored).then((data) => Tensor.from(runtime, "float16", data, shape))
-        : toFloat32(stored).then((data) => Tensor.from(runtime, "float32", data, shape));
-      this.#converted.set(key, tensor);
-    }
-    return tensor;
   }
 }
 

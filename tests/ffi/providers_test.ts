@@ -147,6 +147,19 @@ Deno.test("a provider that fails only with the session is given up for its fallb
   assert.deepEqual(fake.counts, AT_REST);
 });
 
+Deno.test("operators that a provider does not know are its error", () => {
+  const fake = new FakeOrt(), runtime = new Runtime(fake.library);
+  const said = "This session contains graph nodes that are assigned to the default CPU EP, but " +
+    "fallback to CPU EP has been explicitly disabled by the user.";
+  fake.fail("CreateSessionFromArray", 1, said);
+  assert.throws(() => runtime.createSession(MODEL, { providers: [openvino()] }), {
+    name: "ProviderError",
+    provider: "OpenVINOExecutionProvider",
+    reason: "it does not know all operators of this graph.",
+  });
+  assert.deepEqual(fake.counts, AT_REST);
+});
+
 Deno.test("ProviderError names the library to preload that did not load", () => {
   const provider = cuda({ preload: ["/nowhere/libcudart.so.13"] });
   assert.throws(

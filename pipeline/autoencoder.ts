@@ -8,6 +8,7 @@ import { Tensor } from "../ffi/tensor.ts";
 import { decoderGraph, encoderGraph } from "../models/autoencoder_graphs.ts";
 import { latentsFromMoments } from "../models/vae_latents.ts";
 import { Image } from "./image.ts";
+import { tensorOf } from "./latents_on_device.ts";
 import type { ModelParts } from "./model_parts.ts";
 import { openOnnxDecoder, openOnnxEncoder } from "./onnx_vae.ts";
 import { requireNumbers } from "./not_a_number.ts";
@@ -89,7 +90,7 @@ export class Autoencoder implements Disposable {
         : decode(latents);
     };
     let pixels = await decodeAll(this.#dtype);
-    if (this.#dtype === "float16" && latents.data.every(Number.isFinite) && !isFinite(pixels)) {
+    if (this.#dtype === "float16" && !isFinite(pixels) && isFinite(latents.data)) {
       this.builder.warn("the autoencoder overflows in float16: decoding in float32 from now on");
       this.#dtype = "float32";
       pixels = await decodeAll(this.#dtype);
@@ -100,11 +101,11 @@ export class Autoencoder implements Disposable {
 
   /** Float32Array [3, height, width] in pixels. */
   async #decode(
-    { data, channels, height, width }: Latents,
+    latents: Latents,
     dtype: Float,
     signal: AbortSignal | undefined,
   ): Promise<Float32Array> {
-    const { config, weights, onnx } = this.parts.vae;
+    const { config, weights, onnx } = this.parts.vae, { height, width } = latents;
     const session = await this.#decoders.get(
       onnx ? "" : `${height} ${width} ${dtype}`,
       async () => {
@@ -117,10 +118,22 @@ export class Autoencoder implements Disposable {
         return await this.builder.build(model);
       },
     );
-    using input = Tensor.from(this.builder.runtime, "float32", data, [1, channels, height, width]);
-    const outputs = await session.run({ latents: input }, signal ? { signal } : {});
+    // Around an ONNX file latents may have to be changed first, on the processor.
+    const there = onnx ? undefined : tensorOf(latents);
+    // A run takes what is on its device as it is; what is made here is released here.
+    using here = there ? undefined : this.#tensorOf(latents);
+    const outputs = await session.run({ latents: there ?? here! }, signal ? { signal } : {});
     using image = outputs.image!;
     return (image.data as Float32Array).slice();
+  }
+
+  #tensorOf({ data, channels, height, width }: Latents): Tensor {
+    return Tensor.from(
+      this.builder.runtime,
+      "float32",
+      data as Float32Array<ArrayBuffer>,
+      [1, channels, height, width],
+    );
   }
 
   /**

@@ -10,7 +10,10 @@ import type { IoBinding, Memory } from "../ffi/io_binding.ts";
 import { deviceMemory } from "../ffi/providers.ts";
 import type { Session } from "../ffi/session.ts";
 import { Tensor } from "../ffi/tensor.ts";
+import { toOnnx } from "../graph/onnx_write.ts";
 import { identity } from "../graph/ops/elementwise.ts";
+import { slice } from "../graph/ops/join.ts";
+import { reshape } from "../graph/ops/movement.ts";
 import { input, type TensorType, type Value } from "../graph/value.ts";
 import type { SessionBuilder } from "./session_builder.ts";
 import type { GraphModel } from "../models/graph_model.ts";
@@ -46,6 +49,7 @@ export class DeviceLoop implements Disposable {
     readonly step: Session,
     readonly upload: Session,
     readonly download: Session,
+    readonly taking: Session,
     readonly builder: SessionBuilder,
   ) {
     this.#turns = [step.bind(), step.bind()];
@@ -63,7 +67,7 @@ export class DeviceLoop implements Disposable {
       ...described(graph.outputs.clean!),
       name: "clean",
     }];
-    const graphs = [graph, copies(own), copies(seen)];
+    const graphs = [graph, copies(own), copies(seen), sampleOf(seen[0]!)];
     const sessions: Session[] = [];
     try {
       for (const each of graphs) {
@@ -73,8 +77,8 @@ export class DeviceLoop implements Disposable {
       for (const session of sessions) session.dispose();
       throw error;
     }
-    const [step, upload, download] = sessions as [Session, Session, Session];
-    return new DeviceLoop(step, upload, download, builder);
+    const [step, upload, download, taking] = sessions as [Session, Session, Session, Session];
+    return new DeviceLoop(step, upload, download, taking, builder);
   }
 
   /** Copies the inputs to the device; `index` 0 and the state of a run's start among them. */
@@ -118,8 +122,7 @@ export class DeviceLoop implements Disposable {
 
   /** Copies the sample and the estimate of the clean picture from the device. */
   read(): { readonly latents: Float32Array; readonly clean: Float32Array } {
-    const state = this.#fixed.get(this.#turn === 0 ? "state" : other("state"));
-    const clean = this.#fixed.get("clean");
+    const state = this.#state(), clean = this.#fixed.get("clean");
     if (!state || !clean) throw new TypeError("Cannot read: no step has been run. Advance first.");
     const outputs = this.download.runSync({ state, clean });
     const copied = (name: string) => {
@@ -130,6 +133,25 @@ export class DeviceLoop implements Disposable {
     return { latents: copied("state"), clean: copied("clean") };
   }
 
+  /** The sample [pictures, channels, height, width] in memory of the device that no other step writes to. */
+  take(): Tensor {
+    const state = this.#state();
+    if (!state) throw new TypeError("Cannot take the sample: no step has been run. Advance first.");
+    using binding = this.taking.bind();
+    binding.bindInput("state", state).bindOutput("latents", this.#memory);
+    binding.runSync();
+    return binding.outputs().latents!;
+  }
+
+  /** Copies what `take` gave from the device, even after the loop has been released. */
+  copied(sample: Tensor): Float32Array {
+    const { runtime, options: { providers } } = this.builder;
+    const graph = copies([{ name: "sample", dtype: "float32", shape: sample.shape }]);
+    using session = runtime.createSession(toOnnx(graph).bytes, { providers });
+    using tensor = session.runSync({ sample })[there("sample")]!;
+    return (tensor.data as Float32Array).slice();
+  }
+
   /** Releases the sessions and the memory. */
   [Symbol.dispose](): void {
     for (const binding of this.#turns) binding.dispose();
@@ -137,6 +159,12 @@ export class DeviceLoop implements Disposable {
     this.step.dispose();
     this.upload.dispose();
     this.download.dispose();
+    this.taking.dispose();
+  }
+
+  /** Where the last step left the state. */
+  #state(): Tensor | undefined {
+    return this.#fixed.get(this.#turn === 0 ? "state" : other("state"));
   }
 
   #over(name: string, data: LoopInputs[string] | undefined, shape: readonly number[]): Tensor {
@@ -192,4 +220,11 @@ function copies(like: readonly Described[]): GraphModel {
     parameters: [],
     unexpected: [],
   };
+}
+
+/** A graph that copies the sample out of the state: its first array. */
+function sampleOf({ name, dtype, shape }: Described): GraphModel {
+  const state = input(name, dtype, shape);
+  const latents = identity(reshape(slice(state, [0], [1], [0]), shape.slice(1)));
+  return { name: "sample", inputs: [state], outputs: { latents }, parameters: [], unexpected: [] };
 }

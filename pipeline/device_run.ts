@@ -4,12 +4,10 @@
  * @module
  */
 
-import { NotFiniteError } from "../schedulers/denoise.ts";
 import type { NoiseSource } from "../schedulers/denoise.ts";
 import { type LinearPlan, linearPlan } from "../schedulers/linear_plan.ts";
 import type { Plan, Stage } from "../schedulers/plan.ts";
 import type { LatentSize } from "./autoencoder.ts";
-import type { Step } from "./step.ts";
 import type { DeviceLoop, LoopInputs } from "./device_loop.ts";
 import { joined } from "./joined.ts";
 import type { GuidedPrompt, Prompts } from "./noise_predictor.ts";
@@ -83,63 +81,6 @@ export function deviceRun(parts: DeviceRunParts): DeviceRun | undefined {
       ...promptInputs(sets, calls, prompt.timeIds),
     },
   };
-}
-
-/**
- * Makes the run. What a step holds is copied from the device when it is read, which must be before
- * the next step; what is read is checked, and the last step is.
- *
- * @throws {NotFiniteError} from a step's members, and from the last step.
- */
-export async function* runOnDevice(
-  { loop, run }: PreparedDeviceRun,
-  plan: Plan,
-  size: LatentSize,
-  signal?: AbortSignal,
-): AsyncGenerator<Step, void, void> {
-  loop.busy = true;
-  try {
-    await loop.begin(run.inputs, signal);
-    for (const index of plan.stages.keys()) {
-      await loop.advance(signal);
-      // A run that blocks the thread lets others, and Ctrl-C, have a turn.
-      if (loop.recorded) await new Promise((resolve) => setTimeout(resolve));
-      signal?.throwIfAborted();
-      yield lazyStep(loop, plan, index, size);
-    }
-  } finally {
-    loop.busy = false;
-  }
-}
-
-function lazyStep(loop: DeviceLoop, { stages }: Plan, index: number, size: LatentSize): Step {
-  const stage = stages[index]!, count = stages.length, { steps } = loop;
-  const read = once(() => {
-    if (loop.steps !== steps) {
-      throw new TypeError(`Cannot read step ${index + 1}: the device has gone on. Read it before.`);
-    }
-    const { latents, clean } = loop.read();
-    if (!latents.every(Number.isFinite)) {
-      throw new NotFiniteError(index, stage, count, "the new sample is");
-    }
-    return { latents: { ...size, data: latents }, denoised: { ...size, data: clean } };
-  });
-  if (index === count - 1) read();
-  const { timestep, sigma } = stage;
-  return {
-    ...{ index, count, timestep, sigma, stage },
-    get latents() {
-      return read().latents;
-    },
-    get denoised() {
-      return read().denoised;
-    },
-  };
-}
-
-function once<T>(make: () => T): () => T {
-  let made: { readonly value: T } | undefined;
-  return () => (made ??= { value: make() }).value;
 }
 
 /** Whether guidance is the ordinary one, which the step graph has. */

@@ -21,10 +21,11 @@ const ADVICE =
   "model FILE` scans them.";
 
 /** Checks what the autoencoder made of `latents`. @throws {NotANumberError} */
-export function requireNumbers(pixels: Float32Array, { data }: Latents, vae: string): void {
+export function requireNumbers(pixels: Float32Array, latents: Latents, vae: string): void {
   const bad = countBad(pixels);
   if (bad === 0) return;
-  const before = countBad(data);
+  // Only now: they may have to be copied from a device.
+  const { data } = latents, before = countBad(data);
   if (before > 0) {
     throw new RangeError(
       `Cannot decode: ${before} of ${data.length} latents given are no numbers.`,

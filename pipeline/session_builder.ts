@@ -5,7 +5,6 @@
  * @module
  */
 
-import { ProviderError } from "../ffi/errors.ts";
 import type { Provider } from "../ffi/providers.ts";
 import type { Runtime } from "../ffi/runtime.ts";
 import type { Session } from "../ffi/session.ts";
@@ -13,13 +12,11 @@ import type { SessionOptions } from "../ffi/session_options.ts";
 import type { Tensor } from "../ffi/tensor.ts";
 import { toOnnx } from "../graph/onnx_write.ts";
 import { partition } from "../graph/partition.ts";
-import { forGpu } from "../graph/for_gpu.ts";
-import { lowering } from "../graph/lowering.ts";
 import { leaves, reachable } from "../graph/reachable.ts";
 import type { Value } from "../graph/value.ts";
 import { weightBehind } from "../graph/weight_views.ts";
 import type { GraphModel } from "../models/graph_model.ts";
-import { gpuKernelFault, withChannelsLast } from "./gpu_kernels.ts";
+import { GpuGraphs } from "./gpu_graphs.ts";
 import type { NetworkSession } from "./network_session.ts";
 import { openvinoGraph, usesOpenvino } from "./openvino.ts";
 import { PartedNetwork } from "./parted_network.ts";
@@ -85,11 +82,12 @@ export class SessionBuilder {
   readonly #derived = new WeakMap<TensorSource, Promise<TensorSource>>();
   readonly #warned = new Set<string>();
   readonly #threads: Pick<SessionOptions, "intraOpThreads" | "config">;
-  #gpuKernels: Promise<boolean> | undefined;
+  readonly #gpu: GpuGraphs;
 
   constructor(readonly runtime: Runtime, readonly options: SessionBuilderOptions) {
     this.#supplied = new SuppliedWeights(runtime);
     this.#threads = threadOptions(options.threads);
+    this.#gpu = new GpuGraphs(runtime, options, (message) => this.warn(message));
   }
 
   /** The weights of a network as sessions here have them: in another form, once, where that is asked. */
@@ -108,14 +106,9 @@ export class SessionBuilder {
     return weights;
   }
 
-  /**
-   * A large network's graph in the form for where it runs: in half precision on CUDA, of the kernels for
-   * GPUs that do several operations at once.
-   */
-  async graphOf(make: () => GraphModel): Promise<GraphModel> {
-    if (!await this.#hasGpuKernels()) return make();
-    const model = lowering("gpu", make);
-    return { ...model, outputs: forGpu(model.outputs) };
+  /** A large network's graph in the form for where it runs. */
+  graphOf(make: () => GraphModel): Promise<GraphModel> {
+    return this.#gpu.graphOf(make);
   }
 
   /**
@@ -139,11 +132,11 @@ export class SessionBuilder {
     const supplied = new Map<string, Tensor>();
     // One at a time: what is read and not yet converted stays small.
     for (const weight of initializers) supplied.set(weight.name, await this.#supplied.of(weight));
-    const hasGpuKernels = await this.#hasGpuKernels();
-    const providers = recorded ? this.options.providers : this.options.providers.map(unrecorded);
+    const chosen = await this.#gpu.providers();
+    const providers = recorded ? chosen : chosen.map(unrecorded);
     const session = await this.runtime.loadSession(bytes, {
       ...this.#threads,
-      providers: hasGpuKernels ? providers.map(withChannelsLast) : providers,
+      providers,
       initializers: supplied,
       initializersInGraph: isCompiled,
       // The plan's one block would come on top of what the arena keeps from the first run.
@@ -200,25 +193,6 @@ export class SessionBuilder {
     if (this.#warned.has(message)) return;
     this.#warned.add(message);
     this.options.onWarning?.(message);
-  }
-
-  /** Whether the first provider has the kernels that `forGpu` builds of; asked once. */
-  #hasGpuKernels(): Promise<boolean> {
-    const { dtype, providers: [first] } = this.options;
-    if (dtype !== "float16" || first?.via !== "cuda") return Promise.resolve(false);
-    return this.#gpuKernels ??= this.#askForGpuKernels(first);
-  }
-
-  async #askForGpuKernels(provider: Provider): Promise<boolean> {
-    try {
-      const fault = await gpuKernelFault(this.runtime, provider);
-      if (fault !== undefined) this.warn(`networks are built without fused operators: ${fault}`);
-      return fault === undefined;
-    } catch (error) {
-      // Of a provider that does not work at all the sessions say so themselves.
-      if (error instanceof ProviderError) return false;
-      throw error;
-    }
   }
 
   /** Whether a provider makes one program of the graph, weights and all. */

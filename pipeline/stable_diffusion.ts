@@ -17,7 +17,8 @@ import { Autoencoder, type Latents, type LatentSize } from "./autoencoder.ts";
 import { batchSize } from "./batch_size.ts";
 import { type ExportedNetwork, exportOnnx, type ExportOptions } from "./export_onnx.ts";
 import { chooseScheduler } from "./choose_scheduler.ts";
-import { isPlainGuidance, runOnDevice } from "./device_run.ts";
+import { isPlainGuidance } from "./device_run.ts";
+import { runOnDevice } from "./device_steps.ts";
 import { type Frame, interpolate } from "./interpolate.ts";
 import { generateMany, type ManyOptions } from "./generate_many.ts";
 import type { InterpolateOptions } from "./walk_options.ts";
@@ -291,7 +292,7 @@ export class StableDiffusion implements AsyncDisposable {
       const prepared = await networks.predictor.onDevice(parts);
       if (prepared) {
         const steps = runOnDevice(prepared, plan, size, signal);
-        for await (const step of steps) yield lazy ? step : { ...step };
+        for await (const step of steps) yield lazy ? step : copied(step);
         return;
       }
     }
@@ -461,6 +462,11 @@ export class StableDiffusion implements AsyncDisposable {
     const { factor, latentChannels } = this.#parts.vae.config;
     return { channels: latentChannels, height: height / factor, width: width / factor };
   }
+}
+
+/** The step with all that it holds. */
+function copied({ latents, denoised, ...step }: Step): Step {
+  return { ...step, latents: { ...latents }, denoised: { ...denoised } };
 }
 
 /** What weights take as float32. */

@@ -1,7 +1,11 @@
 /** Graphs for kernels of GPUs: what they compute, and what they are made of. */
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { FAMILIES } from "../../bench/sd_families.ts";
+import { OrtError } from "../../ffi/errors.ts";
+import { openRuntime } from "../../ffi/runtime.ts";
 import { forGpu } from "../../graph/for_gpu.ts";
+import { toOnnx } from "../../graph/onnx_write.ts";
 import { lowering, reachable, type Value } from "../../graph/mod.ts";
 import { expanded } from "../../graph/rewrite.ts";
 import type { GraphModel } from "../../models/graph_model.ts";
@@ -9,9 +13,12 @@ import { unet } from "../../models/unet.ts";
 import { unetConfig } from "../../models/unet_config.ts";
 import { vaeConfig } from "../../models/vae_config.ts";
 import { vaeDecoder } from "../../models/vae_decoder.ts";
+import { openComponent } from "../../weights/open_weights.ts";
 import { fileOf, namesOf } from "../models/checkpoint_file.ts";
 import { golden } from "../models/golden.ts";
 import { assertGolden, runCase } from "../models/run_golden.ts";
+
+const runtime = openRuntime();
 
 /** The graph with the kernels of GPUs. */
 function forms(make: () => GraphModel): GraphModel {
@@ -79,3 +86,23 @@ for (const [family, { norms, plainLayerNorms, blocks }] of Object.entries(EXPECT
     assert.ok(count("Cast") <= 2 * norms + 8, `${count("Cast")} conversions`);
   });
 }
+
+Deno.test("ONNX Runtime takes a whole U-Net in half precision, weights from the file, but for kernels", async () => {
+  const folder = join(import.meta.dirname!, "../golden/reference/models/sd1-fp16/unet");
+  const json = JSON.parse(await Deno.readTextFile(join(folder, "config.json")));
+  const config = unetConfig(json, folder),
+    source = await openComponent(folder, { variant: "fp16" });
+  const shape = { batch: 2, height: 8, width: 8, sequence: 77 };
+  const model = forms(() => unet(config, source, shape, { dtype: "float16" }));
+  const { bytes, initializers, externalRoot } = toOnnx(model);
+  assert.deepEqual(initializers, [], "nothing is converted on the way");
+  const refused = (error: unknown) =>
+    error instanceof OrtError && error.code === "NOT_IMPLEMENTED" &&
+    /GroupNorm|BiasSplitGelu|BiasAdd/.test(error.message);
+  assert.throws(() =>
+    runtime.createSession(bytes, {
+      logLevel: "fatal",
+      optimization: "disabled",
+      config: { "session.model_external_initializers_file_folder_path": externalRoot! },
+    }), refused);
+});

@@ -6,6 +6,7 @@ import { openRuntime } from "../../ffi/runtime.ts";
 import { Tensor } from "../../ffi/tensor.ts";
 import { locationIn } from "../../graph/external_data.ts";
 import * as op from "../../graph/mod.ts";
+import { weightAs } from "../../graph/weight_views.ts";
 import { runModel } from "./run_graph.ts";
 
 const FOLDER = "session.model_external_initializers_file_folder_path";
@@ -149,4 +150,25 @@ Deno.test("a view of a weight still passes its derivative to the weight", () => 
   const { bytes } = op.toOnnx({ inputs: [x], outputs: { g: g! } });
   const feed = { data: Float32Array.of(5, 7), shape: [2], dtype: "float32" as const };
   assert.deepEqual(runModel(bytes, { x: feed }).g!.data, [0, 5, 7]);
+});
+
+Deno.test("a weight in another type comes straight from its file, where that has the type or is converted", () => {
+  const place = { file: "/weights", offset: 8, byteLength: 8 };
+  const half = { ...place, byteLength: 4 };
+  const as = (source: op.InitializerSource) =>
+    weightAs(op.initializer("w", "float16", [2], source), "float32");
+  assert.deepEqual(as({ ...place, storedAs: "float32" }).node, {
+    kind: "initializer",
+    name: "w:float32",
+    source: place,
+  });
+  const brain = { ...half, storedAs: "bfloat16", scale: 2 } as const;
+  assert.deepEqual(as(brain).node, { kind: "initializer", name: "w:float32", source: brain });
+  for (const source of [half, { data: new Uint8Array(4) }]) {
+    const { node, dtype } = as(source);
+    assert.equal(node.kind === "op" && node.op.type, "Cast");
+    assert.equal(dtype, "float32");
+  }
+  const same = op.initializer("w", "float32", [2], place);
+  assert.equal(weightAs(same, "float32"), same);
 });

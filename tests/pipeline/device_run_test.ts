@@ -4,9 +4,11 @@ import {
   cuda,
   type GenerateOptions,
   type Image,
+  type Solver,
   StableDiffusion,
   type Step,
 } from "../../mod.ts";
+import { tensorOf } from "../../pipeline/latents_on_device.ts";
 
 const PROMPT = "a red seven on a blue background";
 
@@ -142,4 +144,45 @@ Deno.test("the loop runs where the first provider that works is", async () => {
   assert.ok(Math.max(...apart) <= 1);
   assert.equal(warnings.length, 1);
   assert.match(warnings[0]!, /CUDAExecutionProvider/);
+});
+
+Deno.test("what the device has drawn is decoded there, and nothing comes here before", async () => {
+  await using sds = await both();
+  const options = { prompt: PROMPT, seed: 3, steps: 4 };
+  const expected = await sds.host.generate(options);
+  let last: Step | undefined;
+  for await (const step of sds.device.denoise(options, { lazy: true })) last = step;
+  const { latents } = last!;
+  assert.ok(tensorOf(latents), "the latents are on the device");
+  const copies: Float32Array[] = [];
+  const data = Object.getOwnPropertyDescriptor(latents, "data")!.get!;
+  Object.defineProperty(latents, "data", {
+    get: () => copies[copies.push(data.call(latents)) - 1],
+  });
+  // Another run of the same loop, of another size even, leaves them as they are.
+  await sds.device.generate({ ...options, seed: 4 });
+  await sds.device.generate({ ...options, seed: 4, width: 96 });
+  const apart = (image: Image) =>
+    Math.max(...image.data.map((x, i) => Math.abs(x - expected.data[i]!)));
+  assert.ok(apart(await sds.device.decode(latents)) <= 1);
+  assert.equal(copies.length, 0);
+  assert.ok(apart(await sds.host.decode({ ...latents })) <= 1);
+  assert.equal(copies.length, 1);
+});
+
+Deno.test("a step that is no number is said to be one, wherever it is found", async () => {
+  await using sd = await StableDiffusion.open(undefined, { deviceLoop: true });
+  const broken: Solver = {
+    name: "broken",
+    basis: "epsilon",
+    calls: (levels) =>
+      levels.slice(0, -1).map((level, i) => ({
+        level,
+        next: { start: 1, results: [1e38 * (i + 1)] },
+        advance: true,
+      })),
+  };
+  const options = { prompt: PROMPT, seed: 1, steps: 3, scheduler: broken };
+  await assert.rejects(() => stepsOf(sd, options), /the new sample is/);
+  await assert.rejects(() => sd.generate(options), /the new sample is/);
 });

@@ -4,14 +4,17 @@
  * both.
  */
 import { conv } from "../graph/ops/conv.ts";
+import { doubledConv, inPhases } from "../graph/ops/doubled_conv.ts";
 import { winogradConv } from "../graph/ops/winograd.ts";
 import { linear as linearOp } from "../graph/ops/linalg.ts";
 import { groupNormalization, layerNormalization } from "../graph/ops/normalization.ts";
 import { convInt4, convInt8, linearInt4, linearInt8 } from "../graph/ops/quantized.ts";
 import { resizeNearest } from "../graph/ops/resize.ts";
+import { lower } from "../graph/lowering.ts";
 import { scope } from "../graph/scope.ts";
 import { fixed } from "../graph/shape.ts";
 import type { Value } from "../graph/value.ts";
+import { isDoubling, PHASES, phaseSums } from "../weights/doubled_kernels.ts";
 import type { NetworkWeights } from "./network_weights.ts";
 
 /** Options of a linear layer. */
@@ -75,8 +78,8 @@ export function conv2d(
   });
 }
 
-/** Pixels from which on Winograd's way pays: below, reading kernels of four times the size takes it up. */
-const WINOGRAD_PIXELS = 1024;
+/** Pixels from which on fewer products pay: below, reading larger kernels takes it up. */
+const MANY_PIXELS = 1024;
 
 /** Whether a convolution can be Winograd's, and is worth it. */
 function winogradFits(
@@ -86,12 +89,13 @@ function winogradFits(
   const isPlain = kernel.every((side) => side === 3) && strides.every((step) => step === 1) &&
     pads.every((side) => side === 1);
   const isFixed = shape.every((dim) => typeof dim === "number");
-  return isPlain && isFixed && Number(shape[2]) * Number(shape[3]) >= WINOGRAD_PIXELS;
+  return isPlain && isFixed && Number(shape[2]) * Number(shape[3]) >= MANY_PIXELS;
 }
 
 /**
  * Raises `x` [B, C, h, w] to [B, C, height, width], pixels repeated, and convolves it. Twice the
- * size is built as a scale, which works for a variable batch too.
+ * size is computed in phases where that pays, and else built as a scale, which works for a variable
+ * batch too.
  */
 export function upsample2d(
   x: Value,
@@ -100,8 +104,35 @@ export function upsample2d(
 ): Value {
   const channels = fixed("upsample2d", x.shape, 1);
   const isDouble = x.shape[2] === height / 2 && x.shape[3] === width / 2;
+  if (isDouble && doublesInPhases(x, w.at("conv"))) return inPhasesConv(x, w.at("conv"), channels);
   const larger = resizeNearest(x, isDouble ? { scales: [2, 2] } : [height, width]);
   return conv2d(larger, w.at("conv"), channels);
+}
+
+/**
+ * Whether to convolve in phases: what nobody changes or adapts, on the processor. GPUs choose their
+ * own kernels, and programs of the standard operators theirs.
+ */
+function doublesInPhases(x: Value, w: NetworkWeights): boolean {
+  const { options: { adapt, parameter }, dtype, path } = w;
+  const isFixed = x.shape.every((dim) => typeof dim === "number");
+  const places = 4 * Number(x.shape[2]) * Number(x.shape[3]);
+  const fits = isDoubling(`${path}.weight`, w.shapeOf("weight")) && places >= MANY_PIXELS;
+  const pays = () => fits && isFixed && !adapt && !parameter && dtype === "float32";
+  return lower({ fused: pays, standard: () => false, primitive: () => false });
+}
+
+function inPhasesConv(x: Value, w: NetworkWeights, channels: number): Value {
+  return scope(w.label, () => {
+    const bias = w.tensor("bias", [channels]);
+    if (!w.quantized(PHASES[0])) {
+      return doubledConv(x, w.tensor("weight", [channels, channels, 3, 3]), bias, phaseSums);
+    }
+    return inPhases(x, channels, (phase, pads) => {
+      const few = w.quantized(phase)!, sizes = { kernel: [2, 2] as const, strides: [1, 1], pads };
+      return (few.bits === 8 ? convInt8 : convInt4)(x, { ...few, bias }, sizes);
+    });
+  });
 }
 
 /** Group normalization of `x` [B, C, ...] with a scale and a shift for each channel. */

@@ -3,6 +3,7 @@ import { cast } from "../graph/ops/elementwise.ts";
 import type { InitializerSource, Value } from "../graph/value.ts";
 import { initializer, input } from "../graph/value.ts";
 import { narrower, widener } from "../weights/convert.ts";
+import { type Phase, phaseName } from "../weights/doubled_kernels.ts";
 import { ModelFormatError } from "../weights/model_format_error.ts";
 import { quantizedNames, type WeightBits } from "../weights/quantize.ts";
 import { scaled } from "../weights/read.ts";
@@ -131,12 +132,12 @@ export class NetworkWeights {
     return value;
   }
 
-  /** The layer's `weight` in fewer bits, where the source has it so. */
-  quantized(): QuantizedWeight | undefined {
+  /** The layer's `weight`, or its kernels of a phase, in fewer bits, where the source has it so. */
+  quantized(phase?: Phase): QuantizedWeight | undefined {
     const { source, read } = this.#network;
     for (const name of spellings(this.#fullName("weight"))) {
       for (const bits of [8, 4] as const) {
-        const names = quantizedNames(name, bits);
+        const names = quantizedNames(phase ? phaseName(name, phase) : name, bits);
         const weight = source.get(names.values), scale = source.get(names.scale);
         if (!weight || !scale) continue;
         read.add(name);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isDoubling } from "../weights/doubled_kernels.ts";
 import { toFloat32 } from "../weights/read.ts";
 import type { GeneratedTensor } from "../weights/safetensors_write.ts";
 import type { StoredTensor, TensorSource } from "../weights/stored_tensor.ts";
@@ -42,6 +43,7 @@ function layersOf(network: LargeNetwork, source: TensorSource): StoredTensor[] {
   return names.flatMap((name) => {
     const tensor = source.get(name);
     if (!tensor || !isThreeByThree(tensor.shape) || /\.downsamplers\./.test(name)) return [];
+    if (isDoubling(name, tensor.shape)) return []; // quicker in phases
     const isUsed = network === "unet" ? isFine(name, levels) : name.startsWith("decoder.");
     const channels = Math.min(tensor.shape[0]!, tensor.shape[1]!);
     // What is in memory has been changed for this run alone: by a LoRA.

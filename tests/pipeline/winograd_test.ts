@@ -17,7 +17,7 @@ const SHAPES: Record<string, readonly number[]> = {
   [`${FINE}.weight`]: [320, 320, 3, 3],
   [`${FINE}.bias`]: [320],
   "down_blocks.0.resnets.0.conv1.weight": [320, 320, 3, 3],
-  "up_blocks.1.upsamplers.0.conv.weight": [320, 320, 3, 3],
+  "up_blocks.1.upsamplers.0.conv.weight": [800, 800, 3, 3],
   // Too few pixels, another stride, too few channels, another kernel.
   "up_blocks.1.resnets.0.conv1.weight": [320, 320, 3, 3],
   "down_blocks.0.downsamplers.0.conv.weight": [320, 320, 3, 3],

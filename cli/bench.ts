@@ -36,9 +36,14 @@ const BENCH_FLAGS = {
     help: "of the weights; repeat to compare (float32)",
   },
   "low-memory": GENERATE_FLAGS["low-memory"],
+  fast: GENERATE_FLAGS.fast,
   size: { kind: "list", value: "WxH", help: "of the picture; repeat to compare (the model's own)" },
   "guidance-scale": GENERATE_FLAGS["guidance-scale"],
-  steps: { kind: "integer", range: [1, 1000], help: "calls of the U-Net in a round (3)" },
+  steps: {
+    kind: "integer",
+    range: [1, 1000],
+    help: "calls of the U-Net in a round (3; --fast: 24)",
+  },
   rounds: { kind: "integer", range: [1, 1000], help: "times that all take turns (3)" },
   compare: { kind: "text", value: "FILE", help: "an earlier run's --json: adds its ratios" },
   json: { kind: "switch", help: "one JSON object on standard output" },
@@ -55,7 +60,8 @@ export const BENCH_PAGE: Page = {
   text: [
     "Measures what a picture costs here: the time until the first call of the U-Net has ended, a " +
     "call, decoding, and memory. Providers, precisions and sizes take turns, and so does a product of " +
-    "matrices: times in units of it compare runs of different days and machines.",
+    "matrices: times in units of it compare runs of different days and machines. With --fast calls " +
+    "differ: a step is the mean of a run.",
   ],
   examples: [
     "latent bench",
@@ -82,7 +88,7 @@ export async function bench(args: readonly string[]): Promise<number> {
       model: flags.model,
       cases,
       ...(flags.rounds !== undefined && { rounds: Number(flags.rounds) }),
-      ...(flags.steps !== undefined && { steps: Number(flags.steps) }),
+      steps: Number(flags.steps ?? (flags.fast ? 24 : 3)),
       signal,
       onStage: (what) => progress.stage(what),
     });
@@ -114,14 +120,18 @@ function casesOf({ provider, precision, size, ...flags }: BenchFlags): Benchmark
   return (provider ?? ["cpu"]).flatMap((provider) =>
     (precision ?? [undefined]).flatMap((precision) =>
       sizes.map(({ name, ...size }): BenchmarkCase => ({
-        name: [provider, precision, name].filter(Boolean).join(" "),
+        name: [provider, precision, flags.fast && "fast", name].filter(Boolean).join(" "),
         open: openOptionsOf({
           ...flags,
           ...(precision && { precision }),
           quiet: true,
           provider: [provider],
         }),
-        picture: { ...size, ...(guidanceScale !== undefined && { guidanceScale }) },
+        picture: {
+          ...size,
+          ...(guidanceScale !== undefined && { guidanceScale }),
+          ...(flags.fast && { fast: true }),
+        },
       }))
     )
   );

@@ -241,6 +241,7 @@ export function openOptionsOf(
       offline: flags.offline,
       hashWeights: flags["hash-weights"],
       lowMemory: flags["low-memory"],
+      fast: flags.fast,
       config: flags.config,
       vae: flags.vae,
       refiner: flags.refiner,

@@ -15,7 +15,7 @@ import { PROVIDER_FLAGS } from "./provider_flags.ts";
 export const OPENING_FLAGS = [
   ...["model", "config", "variant", "vae", "refiner", "lora", "embedding"] as const,
   ...keysOf(BESIDE_NETWORK_FLAGS),
-  ...["precision", "convolution", "lora-mode", "lora-dir", "low-memory"] as const,
+  ...["precision", "convolution", "lora-mode", "lora-dir", "low-memory", "fast"] as const,
 ] as const satisfies readonly (keyof GenerateFlags)[];
 
 /** All of them. */

@@ -9,6 +9,11 @@ import { type FlagTable, type FlagValues, UsageError } from "./flags.ts";
 
 /** Part of the flags of every command that makes pictures. */
 export const SPEED_FLAGS = {
+  fast: {
+    kind: "switch",
+    help: "int8 or winograd by the processor, and a step cache by the scheduler: twice the speed " +
+      "and more, 28 dB from the full run or closer",
+  },
   "cache-interval": {
     kind: "integer",
     range: [1, 1000],
@@ -37,9 +42,13 @@ type SpeedFlags = FlagValues<typeof SPEED_FLAGS>;
 /** The options that the flags ask for. @throws {UsageError} */
 export function speedOptions(
   flags: SpeedFlags,
-): Pick<GenerateOptions, "stepCache" | "tokenMerging"> {
-  const stepCache = stepCacheOf(flags), tokenMerging = flags["token-merging"];
-  return { ...(stepCache && { stepCache }), ...(tokenMerging !== undefined && { tokenMerging }) };
+): Pick<GenerateOptions, "fast" | "stepCache" | "tokenMerging"> {
+  const stepCache = stepCacheOf(flags), { fast, "token-merging": tokenMerging } = flags;
+  return {
+    ...(fast && { fast }),
+    ...(stepCache && { stepCache }),
+    ...(tokenMerging !== undefined && { tokenMerging }),
+  };
 }
 
 function stepCacheOf(flags: SpeedFlags): GenerateOptions["stepCache"] {

@@ -67,6 +67,8 @@ export interface OpenOptions extends OpenModelOptions {
   readonly precision?: Precision;
   /** How 3x3 convolutions are computed. Default "direct". */
   readonly convolution?: Convolution;
+  /** Choose precision and convolution by model and processor, unless given: see `fastWeights`. */
+  readonly fast?: boolean;
   /** Told how many bytes of a network have been put into another form, the first time. */
   readonly onConvert?: (done: number, total: number) => void;
   /** Told what is not as it was asked for, such as a provider that could not start. */

@@ -123,6 +123,8 @@ export interface GenerateOptions extends SizeConditioning {
   readonly tokenMerging?: number;
   /** Run only the shallow part of the U-Net at most calls. Default: all of it at all calls. */
   readonly stepCache?: StepCache;
+  /** Fills in the step cache that suits the scheduler, unless there is one: see `fastSteps`. */
+  readonly fast?: boolean;
   /** What each of the model's ControlNets is shown, in their order. */
   readonly controls?: readonly Control[];
   /** What each of the model's IP-Adapters is shown, in their order. */

@@ -137,15 +137,18 @@ function formsFolder(form: string): string | undefined {
 }
 
 /**
- * The largest magnitude of a byte on this machine. Without the instructions for products of bytes
- * (VNNI), x86 adds pairs of them in 16 bits, which 127 would overflow. An unknown machine counts as
- * one of those.
+ * The largest magnitude of a byte on this machine. Without the instructions for products of bytes, x86
+ * adds pairs of them in 16 bits, which 127 would overflow.
  */
 function int8Limit(): number {
-  if (Deno.build.arch !== "x86_64") return 127;
+  return Deno.build.arch !== "x86_64" || multipliesBytes() ? 127 : 64;
+}
+
+/** Whether an x86 processor has instructions for products of bytes (VNNI); unknown ones have none. */
+export function multipliesBytes(): boolean {
   try {
-    return /\bavx(512)?_vnni\b/.test(Deno.readTextFileSync("/proc/cpuinfo")) ? 127 : 64;
+    return /\bavx(512)?_vnni\b/.test(Deno.readTextFileSync("/proc/cpuinfo"));
   } catch {
-    return 64;
+    return false;
   }
 }

@@ -50,6 +50,7 @@ import type { T2iAdapterConfig } from "../models/t2i_adapter.ts";
 import { denoiseRefined, isRefined } from "./refine.ts";
 import { checkConvolution, checkPrecision, type Precision, precisionOf } from "./precision.ts";
 import { paintingOf, startRun, unetKind, variation } from "./run_start.ts";
+import { fastSteps, fastWeights } from "./fast.ts";
 import { type Beside, type Settings, settingsFor } from "./settings.ts";
 import type { SessionBuilder } from "./session_builder.ts";
 import type { Step } from "./step.ts";
@@ -138,11 +139,12 @@ export class StableDiffusion implements AsyncDisposable {
    * @throws {ModelFormatError} for a folder that cannot be used, naming the file.
    * @throws {LibraryNotFoundError} where there is no ONNX Runtime.
    */
-  static async open(model?: string, options: OpenOptions = {}): Promise<StableDiffusion> {
-    const { loras = [], embeddings = [] } = options;
-    checkPrecision(options.precision, options.providers);
-    checkConvolution(options.convolution, options.precision, options.providers);
-    const parts = await openModel(model, options);
+  static async open(model?: string, given: OpenOptions = {}): Promise<StableDiffusion> {
+    const { loras = [], embeddings = [], fast } = given;
+    checkPrecision(given.precision, given.providers);
+    checkConvolution(given.convolution, given.precision, given.providers);
+    const parts = await openModel(model, given);
+    const options = { ...given, ...(fast && fastWeights(parts, given.providers, given)) };
     requireNetworks(parts, options);
     const preview = await openPreview(parts, options);
     const learned = await addEmbeddings(parts.textEncoders, embeddings);
@@ -429,9 +431,11 @@ export class StableDiffusion implements AsyncDisposable {
   }
 
   /** All options of one picture: checked, and with the defaults of the model's files. */
-  settings(given: GenerateOptions): Settings {
+  settings({ fast, ...given }: GenerateOptions): Settings {
     const tiles = this.#lowMemory ? { vaeTiling: true, vaeTileSize: 256 } : {};
-    return settingsFor(this.#parts, this.#beside, { ...tiles, ...given });
+    const settings = settingsFor(this.#parts, this.#beside, { ...tiles, ...given });
+    if (!fast || settings.stepCache) return settings;
+    return { ...settings, ...fastSteps(this.#parts, this.plan(settings)) };
   }
 
   /** Releases all sessions. */

@@ -8,6 +8,7 @@
 import type { Runtime } from "../ffi/runtime.ts";
 import type { RunOptions } from "../ffi/session.ts";
 import { Tensor } from "../ffi/tensor.ts";
+import type { Row } from "../schedulers/plan.ts";
 import { DEEP_FEATURE, skipCount } from "../models/unet.ts";
 import type { UNetConfig } from "../models/unet_config.ts";
 import type { GuidedCall } from "./guide.ts";
@@ -50,6 +51,18 @@ export function isWhole(cache: StepCache, index: number, count: number): boolean
   const { interval, start = START } = cache, last = Math.max(Math.ceil(start * count) - 1, 0);
   return index <= last || (index - last) % interval === 0;
 }
+
+/**
+ * How much larger errors of alternating sign become in a row of weights, for each of equal sign:
+ * 1 for Euler and DDIM, 2 for second order, 6.7 for PNDM's fourth.
+ */
+export function amplification({ results }: Row): number {
+  const sum = results.reduce((a, b) => a + b, 0);
+  return results.reduce((a, b) => a + Math.abs(b), 0) / Math.abs(sum);
+}
+
+/** Beyond, lines through two results came out worse than the last one held: bench/HISTORY.md. */
+export const MOST_AMPLIFIED = 4;
 
 /** A result of the deep part, and the call that it is of. */
 interface Feature {
@@ -104,12 +117,12 @@ export class FeatureCache implements Disposable {
   /**
    * What the deep part would about give at a call: its last result, or where that lies no further
    * back than the one before lay from it, the line through both, over timesteps. Undefined where it
-   * is due.
+   * is due. No line for a sampler that makes much of small differences between results.
    */
   #at({ index, count, stage }: GuidedCall): Tensor | undefined {
     const [last, before] = this.#known;
     if (!last || this.#isDue(last.index, index, count)) return undefined;
-    if (!before) return last.tensor;
+    if (!before || amplification(stage.next) > MOST_AMPLIFIED) return last.tensor;
     const share = (stage.timestep - last.timestep) / (last.timestep - before.timestep);
     return Math.abs(share) <= 1 ? this.#line(last.tensor, before.tensor, share) : last.tensor;
   }

@@ -156,6 +156,7 @@ export { OrtError, OutOfMemoryError, ProviderError } from "./ffi/errors.ts";
 export { ModelFormatError } from "./weights/model_format_error.ts";
 export type { DeviceSpeed } from "./pipeline/device_speed.ts";
 export { type ProcessorLimit, processorLimit } from "./pipeline/processor_limit.ts";
+export { type NetworkProfile, type OperatorProfile } from "./pipeline/profile.ts";
 export { chooseThreads, type ThreadChoice } from "./pipeline/thread_choice.ts";
 export {
   type Benchmark,

@@ -6,6 +6,7 @@
 
 import manifest from "../deno.json" with { type: "json" };
 import { benchmark, type BenchmarkCase } from "../mod.ts";
+import { profileTables } from "./bench_profile.ts";
 import { type BenchReport, benchTable, comparison, readReport } from "./bench_report.ts";
 import { machineReport } from "./doctor_machine.ts";
 import { type FlagTable, type FlagValues, parseFlags, UsageError } from "./flags.ts";
@@ -45,6 +46,7 @@ const BENCH_FLAGS = {
     help: "calls of the U-Net in a round (3; --fast: 24)",
   },
   rounds: { kind: "integer", range: [1, 1000], help: "times that all take turns (3)" },
+  profile: { kind: "switch", help: "where the time goes: tables by network and operator" },
   compare: { kind: "text", value: "FILE", help: "an earlier run's --json: adds its ratios" },
   json: { kind: "switch", help: "one JSON object on standard output" },
   quiet,
@@ -89,6 +91,7 @@ export async function bench(args: readonly string[]): Promise<number> {
       cases,
       ...(flags.rounds !== undefined && { rounds: Number(flags.rounds) }),
       steps: Number(flags.steps ?? (flags.fast ? 24 : 3)),
+      ...(flags.profile && { profile: true }),
       signal,
       onStage: (what) => progress.stage(what),
     });
@@ -107,6 +110,7 @@ export async function bench(args: readonly string[]): Promise<number> {
       flags.json ? JSON.stringify({ ...report, ...(compared && { compared }) }) : [
         `${report.model}, ONNX Runtime ${onnxruntime}, ${report.machine.processor ?? ""}`,
         benchTable(report, compared),
+        ...report.cases.flatMap(profileTables),
       ].join("\n\n"),
     );
     return 0;

@@ -119,7 +119,7 @@ function doublesInPhases(x: Value, w: NetworkWeights): boolean {
   const places = 4 * Number(x.shape[2]) * Number(x.shape[3]);
   const fits = isDoubling(`${path}.weight`, w.shapeOf("weight")) && places >= MANY_PIXELS;
   const pays = () => fits && isFixed && !adapt && !parameter && dtype === "float32";
-  return lower({ fused: pays, standard: () => false, primitive: () => false });
+  return lower({ fused: pays, standard: () => false, primitive: () => false, gpu: () => false });
 }
 
 function inPhasesConv(x: Value, w: NetworkWeights, channels: number): Value {

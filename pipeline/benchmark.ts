@@ -5,12 +5,14 @@
  * @module
  */
 
+import { join } from "node:path";
 import { cpuUsage } from "node:process";
 import { cpu } from "../ffi/providers.ts";
 import { openRuntime } from "../ffi/runtime.ts";
 import { multiplyAdds } from "./device_speed.ts";
 import type { GenerateOptions } from "./options.ts";
 import type { OpenOptions } from "./open_options.ts";
+import { type NetworkProfile, readProfiles } from "./profile.ts";
 import { StableDiffusion } from "./stable_diffusion.ts";
 
 /** One way to run a model. */
@@ -33,6 +35,8 @@ export interface BenchmarkOptions {
   readonly rounds?: number;
   /** Calls of the U-Net that are timed in a round. Default 3. */
   readonly steps?: number;
+  /** Tell where the time goes, by operator. Measuring that takes some time itself. */
+  readonly profile?: boolean;
   /** Stops the run. */
   readonly signal?: AbortSignal | undefined;
   /** Told what is being done. */
@@ -71,6 +75,8 @@ export interface BenchmarkResult {
   readonly ownBytes?: number;
   /** The most that was in memory while it was drawn, mapped files too, beyond what was before. */
   readonly peakBytes?: number;
+  /** Its networks by operator, if asked for. */
+  readonly profile?: readonly NetworkProfile[];
 }
 
 /** What a whole run found. */
@@ -92,10 +98,15 @@ export async function benchmark(options: BenchmarkOptions): Promise<Benchmark> {
   const runtime = openRuntime(library === undefined ? {} : { library });
   const product = () => SIDE ** 3 / multiplyAdds(runtime, cpu(), SIDE) * 1000;
   const products: number[] = [], runs: Run[] = [];
+  const traces = options.profile ? await Deno.makeTempDir() : undefined;
+  const release = async () => {
+    for (const run of runs) await run[Symbol.asyncDispose]();
+  };
   try {
-    for (const one of cases) {
+    for (const [i, one] of cases.entries()) {
       onStage?.(`opening ${one.name}`);
-      runs.push(await Run.open(model, one, options));
+      const profile = traces === undefined ? {} : { profile: join(traces, `${i}`) };
+      runs.push(await Run.open(model, { ...one, open: { ...one.open, ...profile } }, options));
     }
     for (let round = 1; round <= rounds; round++) {
       products.push(product());
@@ -104,14 +115,21 @@ export async function benchmark(options: BenchmarkOptions): Promise<Benchmark> {
         await run.measure();
       }
     }
-    const unit = Math.min(...products);
+    const unit = Math.min(...products), results = runs.map((run) => run.result(unit));
+    if (traces !== undefined) await release(); // which ends the traces
     return {
       onnxruntime: runtime.version,
       product: { side: SIDE, ...timesOf(products) },
-      cases: runs.map((run) => run.result(unit)),
+      cases: traces === undefined ? results : await Promise.all(
+        results.map(async (one, i) => ({
+          ...one,
+          profile: await readProfiles(join(traces, `${i}`)),
+        })),
+      ),
     };
   } finally {
-    for (const run of runs) await run[Symbol.asyncDispose]();
+    await release();
+    if (traces !== undefined) await Deno.remove(traces, { recursive: true });
   }
 }
 

@@ -71,6 +71,8 @@ export interface OpenOptions extends OpenModelOptions {
   readonly fast?: boolean;
   /** Told how many bytes of a network have been put into another form, the first time. */
   readonly onConvert?: (done: number, total: number) => void;
+  /** Write a trace of each network to a file that begins so, once the pipeline is disposed of. */
+  readonly profile?: string;
   /** Told what is not as it was asked for, such as a provider that could not start. */
   readonly onWarning?: (message: string) => void;
 }
@@ -90,6 +92,7 @@ export function builderOf(
     ...winograd(convolution, onConvert),
     ...(threads !== undefined && { threads }),
     ...(rest.lowMemory && { lowMemory: true }),
+    ...(rest.profile !== undefined && { profile: rest.profile }),
     ...(rest.onWarning && { onWarning: rest.onWarning }),
   });
 }

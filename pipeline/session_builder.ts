@@ -43,6 +43,8 @@ export interface SessionBuilderOptions {
   readonly lowMemory?: boolean;
   /** How their 3x3 kernels are transformed. Default: not at all. */
   readonly winograd?: DerivedOptions;
+  /** Where traces of the sessions are written once they are released: the files' common beginning. */
+  readonly profile?: string;
   /** Told, once each, what is not as it was asked for: a provider that another stands in for. */
   readonly onWarning?: (message: string) => void;
 }
@@ -129,6 +131,7 @@ export class SessionBuilder {
       ? new Set<Value>()
       : weightsLeftMapped(model, lowMemory ? LOW_MEMORY_PACKING : PACKING);
     const { bytes, initializers, externalRoot } = toOnnx({ ...graph, variable });
+    const { profile } = this.options;
     const supplied = new Map<string, Tensor>();
     // One at a time: what is read and not yet converted stays small.
     for (const weight of initializers) supplied.set(weight.name, await this.#supplied.of(weight));
@@ -142,6 +145,7 @@ export class SessionBuilder {
       // The plan's one block would come on top of what the arena keeps from the first run.
       memoryPattern: false,
       ...(lowMemory && { cpuArena: false }),
+      ...(profile !== undefined && { profile: `${profile}_${model.name}` }),
       config: {
         ...this.#threads.config,
         ...((supplied.size > 0 || isPart) && {

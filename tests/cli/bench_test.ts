@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { profileTables } from "../../cli/bench_profile.ts";
 import { type BenchReport, benchTable, comparison } from "../../cli/bench_report.ts";
 import { inFolder, run, shell } from "./process.ts";
 
@@ -33,6 +34,25 @@ Deno.test("bench writes one JSON object that a later run compares with", async (
     assert.equal(later.code, 0, later.errors);
     assert.match(later.out, /^cpu int8 64x64 .*\d\.\d\d +\d+\.\d\d$/m);
     assert.ok(later.out.split("\n").every((line) => line.length <= 80), later.out);
+  });
+});
+
+Deno.test("bench says where the time goes, of --fast, too", async () => {
+  await inFolder(async (folder) => {
+    const script = "latent bench --fast --profile --rounds 1 --quiet --json";
+    const { code, out, errors } = await shell(script, folder);
+    assert.equal(code, 0, errors);
+    const [one] = (JSON.parse(out) as BenchReport).cases;
+    assert.equal(one!.name, "cpu fast");
+    assert.equal(one!.stepMs.min, one!.stepMs.median, "one number for the whole run");
+    const [unet] = one!.profile!.filter(({ network }) => network === "unet");
+    const conv = unet!.operators.find(({ operator }) => operator === "Conv")!;
+    assert.ok(conv.nodes > 0 && conv.gflop! > 0 && conv.ms > 0);
+    const sum = unet!.operators.reduce((all, { share }) => all + share, 0);
+    assert.ok(Math.abs(sum - 1) < 1e-6, `${sum}`);
+    const [text, ...more] = profileTables(one!);
+    assert.match(text!, /^cpu fast: .*\n.* +nodes +ms +% GFLOP GFLOP\/s\n/);
+    assert.ok(more.length > 0);
   });
 });
 

@@ -25,6 +25,7 @@ Deno.test("the decoder doubles pictures in phases, where it is the processor's o
   assert.deepEqual(counts(build()), [0, 8]);
   assert.deepEqual(counts(build({}, 8)), [1, 4], "32 x 16 pixels are few");
   assert.deepEqual(counts(lowering("standard", build)), [2, 0]);
+  assert.deepEqual(counts(lowering("gpu", build)), [2, 0]);
   assert.deepEqual(counts(build({ dtype: "float16" })), [2, 0]);
   assert.deepEqual(counts(build({ parameter: (name) => name.endsWith("weight") })), [2, 0]);
   const symbol = decoderGraph(config, weights, { batch: "n", height: 16, width: 16 });

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { OrtError } from "../ffi/errors.ts";
+import { OrtError, ProviderError } from "../ffi/errors.ts";
 import { cpu, type Provider } from "../ffi/providers.ts";
 import type { Runtime } from "../ffi/runtime.ts";
 import { Tensor } from "../ffi/tensor.ts";
@@ -74,7 +74,7 @@ export async function gpuKernelFault(
   try {
     got = await run(runtime, [withChannelsLast(provider)], probe);
   } catch (error) {
-    if (error instanceof OrtError) return error.message;
+    if (isOfGraph(error)) return error.message;
     throw error;
   }
   for (const [name, values] of Object.entries(expected)) {
@@ -85,6 +85,12 @@ export async function gpuKernelFault(
     if (!(apart <= TOLERANCE)) return `${probe.outputs[name]!.name ?? name} is off by ${apart}`;
   }
   return undefined;
+}
+
+/** An error of the graph, not of a provider that does not start at all. */
+function isOfGraph(error: unknown): error is Error {
+  if (!(error instanceof ProviderError)) return error instanceof OrtError;
+  return error.cause instanceof OrtError && error.cause.operation.startsWith("CreateSessionFrom");
 }
 
 async function run(

@@ -51,7 +51,10 @@ async function measure(options: Options): Promise<void> {
   const latents = options.side / parts.vae.config.factor;
   const shape = { batch: 1, height: latents, width: latents };
   const lora = new LoraAdapters({ rank: 4, alpha: 4, targets: "attention", seed: 0 });
-  const graph = denoiserGraph(parts, shape, givenText(parts, shape), { adapt: lora.adapt("unet") });
+  const graph = denoiserGraph(parts, shape, givenText(parts, shape), {
+    adapt: lora.adapt("unet"),
+    lateWeights: options.checkpointing,
+  });
   const step = trainingStep({
     parameters: lora.parameters,
     loss: graph.loss,

@@ -31,6 +31,7 @@ export { forGpu } from "./for_gpu.ts";
 export { withoutContrib } from "./expand.ts";
 export { grad, GradientError, type GradOptions } from "./grad.ts";
 export { jvp } from "./jvp.ts";
+export { castAfter } from "./late_weight.ts";
 export type { SegmentOf } from "./recompute.ts";
 export {
   type ExternalInitializer,

@@ -5,11 +5,12 @@
  */
 import { applyAll } from "./op.ts";
 import { scopeAt } from "./scope.ts";
-import type { Inputs, OpNode, Value } from "./value.ts";
+import { fixedShape } from "./shape.ts";
+import { type Inputs, int64s, type OpNode, type Value } from "./value.ts";
 import { add, mul } from "./ops/arithmetic.ts";
 import { cast } from "./ops/elementwise.ts";
 import { slice } from "./ops/join.ts";
-import { reshape } from "./ops/movement.ts";
+import { reshape, reshapeTo } from "./ops/movement.ts";
 
 /** The segment that a node is computed again with; undefined: its results are kept. */
 export type SegmentOf = (node: OpNode) => string | undefined;
@@ -67,12 +68,14 @@ function dependsOnRun({ dtype }: Value): boolean {
 
 /**
  * `x`, but not before `g` is there: otherwise nothing would keep a runtime from computing the
- * segment again at once, and holding its results until then.
+ * segment again at once, and holding its results until then. What ties the two is the shape, which
+ * is computed from `g`: nothing is copied. And a runtime that does not know a shape beforehand cannot
+ * plan to keep a buffer from the forward pass for it: it takes what it needs when it needs it.
  */
 export function after(x: Value, g: Value): Value {
   const axes = g.shape.map((_, i) => i);
-  const first = axes.length === 0
-    ? g
-    : slice(g, axes.map(() => 0), axes.map(() => 1), axes, axes.map(() => 1));
-  return add(x, mul(cast(reshape(first, []), x.dtype), 0));
+  const first = axes.length === 0 ? g : slice(g, axes.map(() => 0), axes.map(() => 1), axes);
+  const nothing = mul(cast(reshape(first, [1]), "int64"), 0);
+  const sizes = fixedShape("after", x.shape);
+  return reshapeTo(x, add(int64s(sizes), nothing), x.shape);
 }

@@ -24,7 +24,10 @@ export function weightBehind(value: Value): Weight | undefined {
   if (node.kind === "initializer") return node;
   const from = node.kind === "op" ? node.inputs[0] : undefined;
   if (node.kind !== "op" || !from) return undefined;
-  if (SHAPING.has(node.op.type)) return weightBehind(from);
+  // A shape that is computed is there to make the weight wait.
+  if (SHAPING.has(node.op.type)) {
+    return node.inputs[1]?.node.kind === "op" ? undefined : weightBehind(from);
+  }
   return node.op.type === "Slice"
     ? rowsOf(from, node.attributes.cuts as readonly Cut[])
     : undefined;

@@ -35,6 +35,11 @@ export interface ModelOptions {
    */
   readonly dtype?: "float32" | "float16";
   /**
+   * Leaves the weights of layers that the file has in half precision as they are, and converts each
+   * when its layer is computed: less memory, more time. For processors. Default false.
+   */
+  readonly lateWeights?: boolean;
+  /**
    * Values of another graph in place of inputs, by the inputs' names: so that networks compose into
    * one graph, through which a loss can be differentiated.
    */

@@ -36,8 +36,8 @@ export function linear(
     const few = w.quantized();
     const y = few
       ? (few.bits === 8 ? linearInt8 : linearInt4)(x, { ...few, bias: shift })
-      : linearOp(x, w.tensor("weight", shape), shift);
-    return w.options.adapt?.({ name: w.path, shape }, x, y) ?? y;
+      : linearOp(x, w.layerWeight(shape, x), shift);
+    return w.layerGave(w.options.adapt?.({ name: w.path, shape }, x, y) ?? y);
   });
 }
 
@@ -73,8 +73,9 @@ export function conv2d(
       ? (few.bits === 8 ? convInt8 : convInt4)(x, { ...few, bias: shift }, sizes)
       : kernels
       ? winogradConv(x, kernels, shift)
-      : conv(x, w.tensor("weight", shape), shift, { strides, pads });
-    return w.options.adapt?.({ name: w.path, shape, convolution: { strides, pads } }, x, y) ?? y;
+      : conv(x, w.layerWeight(shape, x), shift, { strides, pads });
+    const layer = { name: w.path, shape, convolution: { strides, pads } };
+    return w.layerGave(w.options.adapt?.(layer, x, y) ?? y);
   });
 }
 

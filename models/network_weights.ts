@@ -1,26 +1,16 @@
-import type { DType, FileDType } from "../graph/dtype.ts";
+import type { DType } from "../graph/dtype.ts";
+import { castAfter } from "../graph/late_weight.ts";
 import { cast } from "../graph/ops/elementwise.ts";
-import type { InitializerSource, Value } from "../graph/value.ts";
+import type { Value } from "../graph/value.ts";
 import { initializer, input } from "../graph/value.ts";
-import { narrower, widener } from "../weights/convert.ts";
 import { type Phase, phaseName } from "../weights/doubled_kernels.ts";
 import { ModelFormatError } from "../weights/model_format_error.ts";
 import { quantizedNames, type WeightBits } from "../weights/quantize.ts";
-import { scaled } from "../weights/read.ts";
 import { WINOGRAD_PLACES, winogradName } from "../weights/winograd.ts";
 import type { StoredDType, StoredTensor, TensorSource } from "../weights/stored_tensor.ts";
 import type { ModelOptions } from "./graph_model.ts";
+import { FLOATING, HALVES, initializerSource } from "./initializer_source.ts";
 import { findTensor, isIgnoredTensor, spellings } from "./spellings.ts";
-
-/** Element types of a file that a floating-point weight may have, as graph/ names them. */
-const FLOATING: Partial<Record<StoredDType, FileDType>> = {
-  F64: "float64",
-  F32: "float32",
-  F16: "float16",
-  BF16: "bfloat16",
-  F8_E4M3: "float8e4m3fn",
-  F8_E5M2: "float8e5m2",
-};
 
 /** A layer's weight in fewer bits, and their scales: see weights/quantize.ts. */
 export interface QuantizedWeight {
@@ -43,6 +33,8 @@ interface Network {
   /** Names in the file that have been read. */
   readonly read: Set<string>;
   readonly parameters: Value[];
+  /** What the last layer gave. */
+  latest?: Value;
 }
 
 /**
@@ -132,6 +124,27 @@ export class NetworkWeights {
     return value;
   }
 
+  /**
+   * The layer's `weight` for its input `x`. Where weights are converted late, after whatever was made
+   * last: the time and the prompt are there from the start, and would let all of them in at once.
+   */
+  layerWeight(shape: readonly number[], x: Value): Value {
+    const full = this.#fullName("weight"), { options, dtype, latest } = this.#network;
+    if (!options.lateWeights || options.parameter?.(full)) return this.tensor("weight", shape);
+    const { dtype: stored, location, scale } = this.#require(full, shape);
+    const type = HALVES[stored];
+    if (type === undefined || scale !== undefined || !("file" in location)) {
+      return this.tensor("weight", shape);
+    }
+    const isNewer = latest !== undefined && serialOf(latest) > serialOf(x);
+    return castAfter(initializer(full, type, shape, location), isNewer ? latest : x, dtype);
+  }
+
+  /** Takes what a layer gave. */
+  layerGave(y: Value): Value {
+    return this.#network.latest = y;
+  }
+
   /** The layer's `weight`, or its kernels of a phase, in fewer bits, where the source has it so. */
   quantized(phase?: Phase): QuantizedWeight | undefined {
     const { source, read } = this.#network;
@@ -215,6 +228,11 @@ export class NetworkWeights {
   }
 }
 
+/** When a value was made; inputs and weights are there from the start. */
+function serialOf({ node }: Value): number {
+  return node.kind === "op" ? node.serial : -1;
+}
+
 function quantizedInitializer({ name, dtype, shape, location }: StoredTensor): Value {
   return initializer(name, QUANTIZED[dtype]!, shape, location);
 }
@@ -224,26 +242,4 @@ function sameMatrix(a: readonly number[], b: readonly number[]): boolean {
   const bare = (shape: readonly number[]) =>
     shape.length === 4 && shape[2] === 1 && shape[3] === 1 ? shape.slice(0, 2) : shape;
   return bare(a).join() === bare(b).join();
-}
-
-/** Where the bytes are; those in memory are converted at once, a file's when it is loaded. */
-function initializerSource(
-  tensor: StoredTensor,
-  dtype: "float32" | "float16",
-): InitializerSource {
-  const { location, scale } = tensor;
-  const storedAs = FLOATING[tensor.dtype]!;
-  if ("file" in location) {
-    if (storedAs === dtype) return location;
-    return { ...location, storedAs, ...(scale !== undefined && { scale }) };
-  }
-  if (storedAs === dtype) return location;
-  const { data } = location;
-  // Views of wider elements need alignment, which a range of a larger array may lack.
-  const bytes = new Uint8Array(data);
-  const count = tensor.shape.reduce((a, b) => a * b, 1);
-  const out = dtype === "float32" ? new Float32Array(count) : new Float16Array(count);
-  if (out instanceof Float32Array) widener(tensor.dtype)(bytes, out);
-  else narrower(tensor.dtype)(bytes, out);
-  return { data: new Uint8Array(scaled(out, tensor).buffer) };
 }

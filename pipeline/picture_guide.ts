@@ -89,7 +89,10 @@ export class PictureGuide implements Disposable {
     };
     const { model, weights } = this.#graph(size, { text: !!text, like: !!like });
     const key = `${Object.values(size)} ${!!text} ${!!like}`;
-    const session = await this.#sessions.get(key, () => this.builder.build(model));
+    const session = await this.#sessions.get(
+      key,
+      () => this.builder.build(model, { backward: true }),
+    );
     const tensors = await this.#tensors(model, weights, wanted);
     const scales = { text: text?.scale, like: like?.scale };
     return new Guidance({ session, tensors, scales, size, signal, builder: this.builder });

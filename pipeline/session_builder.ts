@@ -61,7 +61,7 @@ const LOW_MEMORY_PACKING = { budget: 64 << 20, small: 16 << 20 };
 /** Bytes of weights, as stored, that a part of a network has where memory is what counts. */
 const PART_BYTES = 128 << 20;
 
-/** Microseconds that idle threads of a training step wait for the next operator without sleeping. */
+/** Microseconds that idle threads of a backward pass wait for the next operator without sleeping. */
 const SPIN_MICROSECONDS = 20;
 
 /**
@@ -76,7 +76,10 @@ const READ_WEIGHTS = [
   "ConvMulFusion",
   "ConvBNFusion",
   "FuseFp16InitializerToFp32NodeTransformer",
-].join(";");
+];
+
+/** An optimizer that fails on one reshape after another where the first one's shape is computed. */
+const JOIN_RESHAPES = ["ReshapeFusion"];
 
 /** Builds sessions; those of other picture sizes share the weights that had to be converted. */
 export class SessionBuilder {
@@ -116,12 +119,13 @@ export class SessionBuilder {
   /**
    * Builds the session of `model`. Weights in F32 stay in their file, mapped by ONNX Runtime. Only a
    * session whose memory never moves may be `recorded`, where the provider is asked to (CUDA graphs).
-   * One of `manySmall` operators lets its threads sleep between them: waiting awake for thousands of
-   * operators that only one thread works at costs as much of the processor as the work.
+   * One with a `backward` pass lets its threads sleep between operators: waiting awake for thousands
+   * that only one thread works at costs as much of the processor as the work. It knows no shapes but
+   * those that it infers: buffers of known size are kept for others of that size, however much later.
    */
   async build(
     model: GraphModel,
-    { recorded = false, isPart = false, manySmall = false } = {},
+    { recorded = false, isPart = false, backward = false } = {},
   ): Promise<Session> {
     const { lowMemory = false } = this.options, isCompiled = this.#isCompiled;
     const graph = isCompiled ? openvinoGraph(model) : model;
@@ -130,7 +134,7 @@ export class SessionBuilder {
     const variable = isPart || isElsewhere
       ? new Set<Value>()
       : weightsLeftMapped(model, lowMemory ? LOW_MEMORY_PACKING : PACKING);
-    const { bytes, initializers, externalRoot } = toOnnx({ ...graph, variable });
+    const { bytes, initializers, externalRoot } = toOnnx({ ...graph, variable, shapes: !backward });
     const { profile } = this.options;
     const supplied = new Map<string, Tensor>();
     // One at a time: what is read and not yet converted stays small.
@@ -148,11 +152,12 @@ export class SessionBuilder {
       ...(profile !== undefined && { profile: `${profile}_${model.name}` }),
       config: {
         ...this.#threads.config,
-        ...((supplied.size > 0 || isPart) && {
-          "optimization.disable_specified_optimizers": READ_WEIGHTS,
-        }),
+        "optimization.disable_specified_optimizers": [
+          ...(supplied.size > 0 || isPart ? READ_WEIGHTS : []),
+          ...(backward ? JOIN_RESHAPES : []),
+        ].join(";"),
         ...(isPart && { "session.disable_prepacking": "1" }),
-        ...(manySmall && { "session.intra_op.spin_duration_us": `${SPIN_MICROSECONDS}` }),
+        ...(backward && { "session.intra_op.spin_duration_us": `${SPIN_MICROSECONDS}` }),
         ...(externalRoot !== undefined && {
           "session.model_external_initializers_file_folder_path": externalRoot,
         }),

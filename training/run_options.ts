@@ -155,8 +155,15 @@ export function runSettings(options: RunOptions): RunSettings {
 }
 
 /** How networks are built for a run. */
-export function networkOptions({ mixedPrecision }: RunSettings): Pick<ModelOptions, "dtype"> {
-  return mixedPrecision === "fp16" ? { dtype: "float16" } : {};
+export function networkOptions(
+  { mixedPrecision, checkpointing, providers = [cpu()] }: RunSettings,
+): Pick<ModelOptions, "dtype" | "lateWeights"> {
+  return {
+    ...(mixedPrecision === "fp16" && { dtype: "float16" }),
+    // Weights that were converted for the forward pass would be kept for the backward pass, unless
+    // that converts them again; other providers have them in half precision as they are.
+    lateWeights: checkpointing && providers.every(({ via }) => via === "builtin"),
+  };
 }
 
 /** The optimizer of a run. */

@@ -127,7 +127,7 @@ export class Trainer implements Disposable {
     const inputs = leaves(reachable(Object.values(outputs)))
       .filter((value) => value.node.kind === "input" && !state.has(value));
     const graph = { inputs: [...inputs, ...state], outputs, parameters: [], unexpected: [] };
-    const session = await builder.build({ name: "training_step", ...graph }, { manySmall: true });
+    const session = await builder.build({ name: "training_step", ...graph }, { backward: true });
     const scale = step.lossScaling ? new LossScale(lossScale) : undefined;
     const trainer = new Trainer(builder.runtime, step, session, inputs, scale);
     trainer.#begin(initial);

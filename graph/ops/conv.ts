@@ -109,10 +109,7 @@ function convInputGradient(g: Value, shape: Shape, w: Value, attributes: ConvAtt
   const plain = group === 1 && strides.every((stride) => stride === 1);
   if (plain && around.every((pad) => pad >= 0)) {
     const swapped = transpose(w, [1, 0, ...kernel.map((_, i) => i + 2)]);
-    const turned = kernel.reduce<Value>(
-      (x, size, i) => size === 1 ? x : flip(x, i + 2),
-      swapped,
-    );
+    const turned = flip(swapped, kernel.flatMap((size, i) => size === 1 ? [] : [i + 2]));
     return conv(g, turned, undefined, { pads: around, dilations });
   }
   const outputPadding = strides.map((stride, i) => {

@@ -33,6 +33,11 @@ export function reshape(x: Value, shape: readonly Dim[]): Value {
   return apply(reshapeOp, [x, int64s(onnxSizes(x.shape, target))], { shape: target });
 }
 
+/** The same with sizes that are computed: a vector of int64, which must come out as `shape`. */
+export function reshapeTo(x: Value, sizes: Value, shape: Shape): Value {
+  return apply(reshapeOp, [x, sizes], { shape });
+}
+
 function resolveShape(from: Shape, shape: Shape): Dim[] {
   const unknown = shape.indexOf(-1);
   if (unknown !== shape.lastIndexOf(-1)) {
@@ -175,9 +180,10 @@ export function stack(xs: readonly Value[], axis = 0): Value {
   return concat(xs.map((x) => unsqueeze(x, axis)), axis);
 }
 
-/** Reverses the order along one axis. */
-export function flip(x: Value, axis: number): Value {
-  return slice(x, [-1], [-(2 ** 31)], [axis], [-1]);
+/** Reverses the order along one axis, or several. */
+export function flip(x: Value, axes: number | readonly number[]): Value {
+  const all = typeof axes === "number" ? [axes] : axes;
+  return slice(x, all.map(() => -1), all.map(() => -(2 ** 31)), all, all.map(() => -1));
 }
 
 /**

@@ -46,14 +46,17 @@ function tiny(family: Family): Family {
   return { ...family, unet, vae, textEncoders };
 }
 
-/** Writes `sd15/` and `sdxl/` below `folder`; returns their paths. */
-export async function tinyModels(folder: string): Promise<{ sd: string; xl: string }> {
+/** Writes `sd15/` and `sdxl/` below `folder`, their weights in `precision`; returns their paths. */
+export async function tinyModels(
+  folder: string,
+  precision: "fp32" | "fp16" = "fp32",
+): Promise<{ sd: string; xl: string }> {
   const paths = { sd: join(folder, "sd15"), xl: join(folder, "sdxl") };
   const say = console.error;
   console.error = () => {}; // The program that this is a part of tells what it writes.
   try {
-    await makePipelineFolder(paths.sd, tiny(FAMILIES.sd15), "fp32");
-    await makePipelineFolder(paths.xl, tiny(FAMILIES.sdxl), "fp32");
+    await makePipelineFolder(paths.sd, tiny(FAMILIES.sd15), precision);
+    await makePipelineFolder(paths.xl, tiny(FAMILIES.sdxl), precision);
   } finally {
     console.error = say;
   }

@@ -6,7 +6,13 @@
 
 import type { Provider } from "../ffi/providers.ts";
 import { withoutContrib } from "../graph/expand.ts";
+import { leaves, reachable } from "../graph/reachable.ts";
+import { add, mul } from "../graph/ops/arithmetic.ts";
+import { cast } from "../graph/ops/elementwise.ts";
+import { slice } from "../graph/ops/join.ts";
+import { reshape } from "../graph/ops/movement.ts";
 import { withStoredWeights } from "../graph/stored_weights.ts";
+import type { Value } from "../graph/value.ts";
 import type { GraphModel } from "../models/graph_model.ts";
 import { OptionError } from "./options.ts";
 
@@ -25,7 +31,26 @@ export function usesOpenvino(providers: readonly Provider[]): boolean {
  * the types that their files have, which it maps and converts.
  */
 export function openvinoGraph(model: GraphModel): GraphModel {
-  return { ...model, outputs: withStoredWeights(withoutContrib(model.outputs)) };
+  const outputs = withStoredWeights(withoutContrib(model.outputs));
+  return { ...model, outputs: usingAll(model.inputs, outputs) };
+}
+
+/**
+ * Outputs that depend on every input. An input that is declared and not used is left out by OpenVINO,
+ * and its provider for ONNX Runtime (1.24) then feeds it in the place of another.
+ */
+function usingAll(inputs: readonly Value[], outputs: GraphModel["outputs"]): GraphModel["outputs"] {
+  const used = new Set(leaves(reachable(Object.values(outputs))));
+  const [name, first] = Object.entries(outputs)[0]!;
+  const tied = inputs.filter((input) => !used.has(input)).reduce(dependingOn, first);
+  return tied === first ? outputs : { ...outputs, [name]: tied };
+}
+
+/** `x` and nothing times the first element of `other`; it takes no reshaping to a scalar. */
+function dependingOn(x: Value, other: Value): Value {
+  const zeros = other.shape.map(() => 0), ones = other.shape.map(() => 1);
+  const first = slice(other, zeros, ones, [...zeros.keys()], ones);
+  return add(x, mul(cast(reshape(first, x.shape.map(() => 1)), x.dtype), 0));
 }
 
 /**

@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { openRuntime } from "../../ffi/runtime.ts";
-import { reachable } from "../../graph/reachable.ts";
+import { leaves, reachable } from "../../graph/reachable.ts";
 import { unet } from "../../models/unet.ts";
 import {
   cpu,
@@ -81,6 +81,14 @@ Deno.test("a graph for OpenVINO has no operators of ONNX Runtime, and weights as
   assert.ok(!isContrib(own.outputs));
   assert.deepEqual([...types(own)], ["float16"]);
   assert.deepEqual(own.inputs, model.inputs);
+  const cut = { depth: 1, feature: "input" } as const;
+  const shape = { batch: 2, height: 16, width: 16, sequence: 16 };
+  const shallow = unet(config, weights, shape, { cut });
+  const unused = ({ inputs, outputs }: typeof model) => {
+    const used = leaves(reachable(Object.values(outputs)));
+    return inputs.filter((input) => !used.includes(input)).length;
+  };
+  assert.deepEqual([unused(shallow), unused(openvinoGraph(shallow))], [1, 0]);
 });
 
 /** OpenVINO's library, if it is here. */
@@ -139,6 +147,17 @@ Deno.test("in bfloat16 it draws nearly the same, and the picture says so", INSTA
   assert.ok(distance > 35 && distance < 60, `${distance} dB`);
   assert.match(Object.values(image.text).join("\n"), /"precision":\s*"bfloat16"/);
 });
+
+Deno.test(
+  "OpenVINO's networks are cut where steps are cached, and parts are skipped",
+  INSTALLED,
+  async () => {
+    const cached = { ...picture, stepCache: { interval: 2 } };
+    assert.ok(psnr(await expected(cached), await drawn(cached)) > 60);
+    const perturbed = { ...picture, steps: 3, perturbedAttentionScale: 2 };
+    assert.ok(psnr(await expected(perturbed), await drawn(perturbed)) > 60);
+  },
+);
 
 Deno.test("merged LoRAs, and weights of float32, reach it too", INSTALLED, async () => {
   const small = { ...picture, steps: 2, width: 64, height: 64 };

@@ -137,9 +137,9 @@ def cases(folder):
     for name, model in (("folder", SD), ("single file", folder / "single.safetensors"), ("SDXL", XL)):
         short = name.replace(" ", "-")
 
-        def lora(label, *flags):
+        def lora(label, *flags, rate=100):
             path = folder / f"{short}-{label}.safetensors"
-            common = ("--prompt", prompt, "--rank", 2, "--alpha", 3, "--learning-rate", 100)
+            common = ("--prompt", prompt, "--rank", 2, "--alpha", 3, "--learning-rate", rate)
             return model, dict(lora=trained("lora", model, path, *common, *flags))
 
         def embedding(vectors):
@@ -155,7 +155,7 @@ def cases(folder):
             yield f"lora {spelling}, {name}", prompt, lambda: lora(spelling, "--names", spelling)
             yield f"lora {spelling} +text, {name}", prompt, lambda: lora(
                 f"{spelling}-text", "--names", spelling, "--text-encoder")
-        yield f"lora of all layers, {name}", prompt, lambda: lora("all", "--targets", "all")
+        yield f"lora of all layers, {name}", prompt, lambda: lora("all", "--targets", "all", rate=3)
         for vectors in (1, 2):
             yield f"word of {vectors}, {name}", f"a {word} in the snow", lambda: embedding(vectors)
         yield f"dreambooth, {name}", prompt, lambda: dreambooth("")

@@ -18,7 +18,7 @@ import type { Laboratory, Topic } from "./topic.ts";
 /** Rose. */
 const INK: Ink = [225, 70, 140];
 const WORD = "sks", STEPS = 16;
-const PROMPT = `a bold ${WORD} seven on a black background`;
+const PROMPT = `a bold ${WORD} seven on a blue background`;
 const KEPT = "a bold red three on a white background";
 
 async function run(laboratory: Laboratory): Promise<Report> {

@@ -14,11 +14,11 @@ const STEPS = 15;
 async function run(laboratory: Laboratory): Promise<Report> {
   const { isEmbedded, prompt, progress } = laboratory;
   const [from, to] = isEmbedded
-    ? ["a bold green three on a yellow background", "a bold red seven on a yellow background"]
+    ? ["a bold green three on a yellow background", "a bold red seven"]
     : [prompt, `${prompt}, a red door`];
   progress("the picture");
   const start = await draw(laboratory, { prompt: from }), { width, height } = start;
-  const mask = middle(width, height, 0.7);
+  const mask = middle(width, height, 0.85);
   const options = { prompt: to, image: start, mask, steps: STEPS, guidanceScale: 5 };
   progress("painting");
   const painted = await draw(laboratory, options);

@@ -17,8 +17,8 @@ import type { Laboratory, Topic } from "./topic.ts";
 
 /** Teal. */
 const INK: Ink = [0, 150, 150];
-const TOKEN = "<teal>", INIT = "white", STEPS = 40;
-const PROMPT = (word: string) => `a bold ${word} seven on a black background`;
+const TOKEN = "<teal>", INIT = "green", VECTORS = 3, STEPS = 60;
+const PROMPT = (word: string) => `a bold ${word} seven on a blue background`;
 
 async function run(laboratory: Laboratory): Promise<Report> {
   const { parts, builder, signal } = laboratory;
@@ -33,9 +33,10 @@ async function run(laboratory: Laboratory): Promise<Report> {
       output,
       token: TOKEN,
       initWord: INIT,
+      vectors: VECTORS,
       steps: STEPS,
       batch: 4,
-      rate: 0.02,
+      rate: 0.001,
       optimizer: "adam",
       saveEvery: STEPS,
       seed: 1,
@@ -52,18 +53,19 @@ async function run(laboratory: Laboratory): Promise<Report> {
     const after = await draw({ ...laboratory, sd }, { ...options, prompt: PROMPT(TOKEN) });
     const other = await draw({ ...laboratory, sd }, {
       ...options,
-      prompt: `a thin ${TOKEN} two on a yellow background`,
+      prompt: `a bold ${TOKEN} two on an orange background`,
     });
-    const nearest = await nearestWords(laboratory, learned);
+    const width = parts.textEncoders[0]!.config.hiddenSize;
+    const nearest = await nearestWords(laboratory, learned.subarray(0, width));
     const start = nearest.find(({ word }) => word === INIT)!.cosine;
     return {
       topic: "textual-inversion",
       title: "Textual inversion",
-      summary: "The model is left as it is; only one vector is learned: that of a new word. The " +
-        "pictures are spoiled with noise, the U-Net is asked what the noise is, with the new " +
-        "word in the prompt, and the vector is moved so that the answer gets better. The slope " +
-        "goes back through the U-Net and the text encoder, to the word. The result is a file of a " +
-        "few hundred bytes.",
+      summary: "The model is left as it is; only the vectors of a new word are learned, here " +
+        `${VECTORS}. The pictures are spoiled with noise, the U-Net is asked what the noise is, with ` +
+        "the new word in the prompt, and the vectors are moved so that the answer gets better. The " +
+        "slope goes back through the U-Net and the text encoder, to the word. The result is a file " +
+        "of a kilobyte or two.",
       blocks: [
         {
           kind: "pictures",
@@ -79,7 +81,7 @@ async function run(laboratory: Laboratory): Promise<Report> {
           pictures: [
             { label: `before: ${PROMPT(INIT)}`, image: before },
             { label: `after: ${PROMPT(TOKEN)}`, image: after },
-            { label: `a thin ${TOKEN} two on a yellow background`, image: other },
+            { label: `a bold ${TOKEN} two on an orange background`, image: other },
           ],
         },
         {
@@ -94,7 +96,7 @@ async function run(laboratory: Laboratory): Promise<Report> {
         },
         {
           kind: "table",
-          caption: "Words of the vocabulary nearest to the learned vector",
+          caption: "Words of the vocabulary nearest to the first of the learned vectors",
           columns: ["word", "cosine"],
           rows: nearest.slice(0, 6).map(({ word, cosine }) => [word, cosine]),
         },
@@ -105,12 +107,16 @@ async function run(laboratory: Laboratory): Promise<Report> {
           inkLikeness(after, INK) - inkLikeness(before, INK),
           0.1,
         ),
-        atMost(`The vector has left the word it began as (cosine with "${INIT}")`, start, 0.99),
+        atMost(
+          `The vectors have left the word that they began as (cosine of the first with "${INIT}")`,
+          start,
+          0.99,
+        ),
       ],
       formulas: [{
         text: "v* = argmin over v of E ‖ε − ε̂(zₜ, t, c(“… ⟨v⟩ …”))‖²",
         symbols: {
-          "v": "the word's vector",
+          "v": "the word's vectors",
           "c": "text encoder",
           "ε̂": "U-Net, which stays as it is",
         },

@@ -15,7 +15,6 @@ import { ModelFormatError } from "../weights/model_format_error.ts";
 import { openComponent, openWeights } from "../weights/open_weights.ts";
 import type { TensorSource } from "../weights/stored_tensor.ts";
 import { isFile } from "./existing.ts";
-import { EMBEDDED } from "./open_model.ts";
 import { folderOf, type ModelParts, type Network, type TextEncoderParts } from "./model_parts.ts";
 import { readJsonObject } from "./pipeline_index.ts";
 import { ClipTokenizer } from "./tokenizer.ts";
@@ -74,7 +73,7 @@ async function besideModel(parts: ModelParts): Promise<ClipPair> {
       { path },
     );
   }
-  const variant = parts.path === EMBEDDED ? "fp16" : undefined;
+  const { variant } = parts;
   const vision = {
     config: clipVisionConfig(await readJsonObject(path), path),
     weights: await openComponent(join(folder, "image_encoder"), { variant }),

@@ -42,6 +42,8 @@ export interface ModelParts {
   readonly vae: Network<AutoencoderConfig>;
   /** `scheduler_config.json`. */
   readonly schedulerConfig: Readonly<Record<string, unknown>>;
+  /** The variant of its weight files that was asked for, such as `fp16`. */
+  readonly variant?: string | undefined;
 }
 
 /** An autoencoder that stands in for the model's own, opened once the family is known. */
@@ -86,7 +88,8 @@ export async function openFolder(
     options.otherVae?.(index.family) ?? network("vae", autoencoderConfig),
     readJsonObject(join(path, "scheduler", "scheduler_config.json")),
   ]);
-  return { path, index, textEncoders, unet, vae, schedulerConfig };
+  const { variant } = options;
+  return { path, index, textEncoders, unet, vae, schedulerConfig, variant };
 }
 
 /** The folder that a model's parts lie in: that whose `unet/config.json` was read. */

@@ -61,7 +61,10 @@ export const TRAIN_FLAGS = {
     choices: ["no", "fp16"],
     help: "fp16 for GPUs: half the memory of the networks; on a CPU slower (no)",
   },
-  checkpointing: { kind: "switch", help: "a fifth less memory, for a fifth more time" },
+  checkpointing: {
+    kind: "switch",
+    help: "less memory, least with half-precision weights; a fifth more time",
+  },
   seed: {
     kind: "integer",
     short: "s",

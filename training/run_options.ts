@@ -72,7 +72,10 @@ export interface RunOptions {
   readonly sampleEvery?: number | undefined;
   /** What samples show. Default: the first picture's prompt. */
   readonly samplePrompts?: readonly string[] | undefined;
-  /** Recomputes activations block by block in the backward pass: about a fifth less memory for a fifth more time. */
+  /**
+   * Recomputes activations block by block in the backward pass: less memory for a fifth more time.
+   * Weights that the model's file has in half precision then stay there, on the processor.
+   */
   readonly checkpointing?: boolean | undefined;
   /** What the networks compute in; what is trained is kept in float32 in either case. */
   readonly mixedPrecision?: (typeof MIXED_PRECISIONS)[number] | undefined;

@@ -47,21 +47,28 @@ export class Attempts {
     );
     const hopeless = !(error instanceof OrtError) || MODEL_CODES.includes(error.code) ||
       first === undefined || rest.length === 0;
-    if (hopeless) throw first && isLeftOver(error) ? leftOver(first, error) : error;
+    if (hopeless) throw refusal(error, first) ?? error;
     this.#skipped.push(...appended, providerError(first, error));
     this.#providers = rest;
   }
 }
 
-/** Whether ONNX Runtime has operators left that the CPU would take, and was told not to give it any. */
-function isLeftOver(error: unknown): boolean {
-  return error instanceof OrtError &&
-    /fallback to CPU EP has been explicitly disabled/.test(error.detail);
-}
+/** Where OpenVINO's text says which operator it stumbles at. */
+const OPENVINO_NODE =
+  /While validating ONNX node '<Node\((\w+)\)[^>]*>': (.*?)(?=\s+Check '|\s*$)/s;
 
-function leftOver({ name }: Provider, cause: unknown): ProviderError {
-  const reason = "it does not know all operators of this graph.";
-  return new ProviderError(name, reason, { cause });
+/** The error of a provider that cannot run the graph; undefined where the answer is another. */
+function refusal(error: unknown, provider: Provider | undefined): ProviderError | undefined {
+  if (!(error instanceof OrtError) || !provider) return undefined;
+  const node = OPENVINO_NODE.exec(error.detail);
+  const reason = node
+    ? `it does not take the operator ${node[1]}: ${node[2]!.trim()}.`
+    : /fallback to CPU EP has been explicitly disabled/.test(error.detail)
+    ? "it does not know all operators of this graph."
+    : undefined;
+  return reason === undefined
+    ? undefined
+    : new ProviderError(provider.name, reason, { cause: error });
 }
 
 /** The C call that creates a session from bytes or from a path. */

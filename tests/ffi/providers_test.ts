@@ -157,6 +157,16 @@ Deno.test("operators that a provider does not know are its error", () => {
     provider: "OpenVINOExecutionProvider",
     reason: "it does not know all operators of this graph.",
   });
+  fake.fail(
+    "CreateSessionFromArray",
+    1,
+    "[OpenVINO-EP] Exception while Reading network: While validating ONNX node " +
+      "'<Node(ScatterND): a/ScatterND>': Unsupported: add\nCheck 'b' failed: While validating ONNX " +
+      "node '<Node(ScatterND): b/ScatterND>': Unsupported: add",
+  );
+  assert.throws(() => runtime.createSession(MODEL, { providers: [openvino()] }), {
+    reason: "it does not take the operator ScatterND: Unsupported: add.",
+  });
   assert.deepEqual(fake.counts, AT_REST);
 });
 

@@ -17,7 +17,7 @@ import { parseArgs } from "node:util";
 import { cpu } from "../ffi/providers.ts";
 import { openRuntime } from "../ffi/runtime.ts";
 import { Tensor } from "../ffi/tensor.ts";
-import { type Image, type Precision, PRECISIONS, StableDiffusion } from "../mod.ts";
+import { type Image, type Precision, StableDiffusion } from "../mod.ts";
 import { unet } from "../models/unet.ts";
 import { type ModelParts, openFolder } from "../pipeline/model_parts.ts";
 import { quantizing } from "../pipeline/precision.ts";
@@ -27,6 +27,8 @@ import { psnr, relativeError } from "./peers/compare.ts";
 import { machine } from "./peers/machine.ts";
 import { table } from "./peers/table.ts";
 
+/** What the processor computes in; the first is compared with. */
+const PRECISIONS = ["float32", "float16", "int8", "int4"] as const satisfies readonly Precision[];
 const INKS = ["red", "green", "blue", "yellow", "white"];
 
 async function pictures(count: number): Promise<string> {

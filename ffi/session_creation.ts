@@ -55,7 +55,7 @@ export class Attempts {
 
 /** Where OpenVINO's text says which operator it stumbles at. */
 const OPENVINO_NODE =
-  /While validating ONNX node '<Node\((\w+)\)[^>]*>': (.*?)(?=\s+Check '|\s*$)/s;
+  /While validating ONNX node '<Node\((\w+)\)[^>]*>':\s+(.*?)(?=\s+Check '|\s*$)/s;
 
 /** The error of a provider that cannot run the graph; undefined where the answer is another. */
 function refusal(error: unknown, provider: Provider | undefined): ProviderError | undefined {

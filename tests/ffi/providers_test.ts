@@ -160,9 +160,9 @@ Deno.test("operators that a provider does not know are its error", () => {
   fake.fail(
     "CreateSessionFromArray",
     1,
-    "[OpenVINO-EP] Exception while Reading network: While validating ONNX node " +
-      "'<Node(ScatterND): a/ScatterND>': Unsupported: add\nCheck 'b' failed: While validating ONNX " +
-      "node '<Node(ScatterND): b/ScatterND>': Unsupported: add",
+    "[OpenVINO-EP] Exception while Reading network: Check 'a' failed at scatter_nd.cpp:25:\nWhile " +
+      "validating ONNX node '<Node(ScatterND): a/ScatterND>':\nUnsupported: add\nCheck 'a' failed at " +
+      "scatter_nd.cpp:25:\nWhile validating ONNX node '<Node(Gather): b>':\nUnsupported: b\n\n",
   );
   assert.throws(() => runtime.createSession(MODEL, { providers: [openvino()] }), {
     reason: "it does not take the operator ScatterND: Unsupported: add.",

@@ -15,6 +15,7 @@ import { identity } from "../graph/ops/elementwise.ts";
 import { slice } from "../graph/ops/join.ts";
 import { reshape } from "../graph/ops/movement.ts";
 import { input, type TensorType, type Value } from "../graph/value.ts";
+import { unrecorded } from "./provider_forms.ts";
 import type { SessionBuilder } from "./session_builder.ts";
 import type { GraphModel } from "../models/graph_model.ts";
 
@@ -147,7 +148,9 @@ export class DeviceLoop implements Disposable {
   copied(sample: Tensor): Float32Array {
     const { runtime, options: { providers } } = this.builder;
     const graph = copies([{ name: "sample", dtype: "float32", shape: sample.shape }]);
-    using session = runtime.createSession(toOnnx(graph).bytes, { providers });
+    using session = runtime.createSession(toOnnx(graph).bytes, {
+      providers: providers.map(unrecorded),
+    });
     using tensor = session.runSync({ sample })[there("sample")]!;
     return (tensor.data as Float32Array).slice();
   }

@@ -10,7 +10,8 @@ import type { Runtime } from "../ffi/runtime.ts";
 import { forGpu } from "../graph/for_gpu.ts";
 import { lowering } from "../graph/lowering.ts";
 import type { GraphModel } from "../models/graph_model.ts";
-import { gpuKernelFault, withChannelsLast } from "./gpu_kernels.ts";
+import { gpuKernelFault } from "./gpu_kernels.ts";
+import { withChannelsLast } from "./provider_forms.ts";
 
 /** The form of graphs, and of providers, for where a builder's networks run. */
 export class GpuGraphs {

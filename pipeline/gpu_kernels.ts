@@ -15,12 +15,7 @@ import { biasAdd, biasSplitGelu } from "../graph/ops/gpu_bias.ts";
 import { groupNormLast, skipGroupNorm, skipLayerNorm } from "../graph/ops/gpu_normalization.ts";
 import { expanded } from "../graph/rewrite.ts";
 import { input, type Value } from "../graph/value.ts";
-
-/** The provider, and with convolutions whose pictures have their channels last, as its kernels like them. */
-export function withChannelsLast(provider: Provider): Provider {
-  if (provider.via !== "cuda") return provider;
-  return { ...provider, options: { prefer_nhwc: "1", ...provider.options } };
-}
+import { unrecorded, withChannelsLast } from "./provider_forms.ts";
 
 /** A graph to ask with. */
 export interface KernelProbe {
@@ -72,7 +67,7 @@ export async function gpuKernelFault(
   const expected = await run(runtime, [cpu()], { ...probe, outputs: expanded(probe.outputs) });
   let got: Record<string, Float32Array>;
   try {
-    got = await run(runtime, [withChannelsLast(provider)], probe);
+    got = await run(runtime, [withChannelsLast(unrecorded(provider))], probe);
   } catch (error) {
     if (isOfGraph(error)) return error.message;
     throw error;

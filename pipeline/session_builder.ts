@@ -20,6 +20,7 @@ import { GpuGraphs } from "./gpu_graphs.ts";
 import type { NetworkSession } from "./network_session.ts";
 import { openvinoGraph, usesOpenvino } from "./openvino.ts";
 import { PartedNetwork } from "./parted_network.ts";
+import { unrecorded } from "./provider_forms.ts";
 import { weightsLeftMapped } from "./weight_packing.ts";
 import type { Quantizing } from "./precision.ts";
 import type { DerivedOptions, LargeNetwork } from "./derived_weights.ts";
@@ -208,12 +209,6 @@ export class SessionBuilder {
   get #isCompiled(): boolean {
     return usesOpenvino(this.options.providers);
   }
-}
-
-/** The provider without recording of kernels. */
-function unrecorded(provider: Provider): Provider {
-  const { enable_cuda_graph: _, trt_cuda_graph_enable: __, ...options } = provider.options;
-  return { ...provider, options };
 }
 
 /** Whether the file of some weight has another type than the graph. */

@@ -7,7 +7,8 @@ import { reachable } from "../../graph/reachable.ts";
 import { expanded } from "../../graph/rewrite.ts";
 import { input, type Value } from "../../graph/value.ts";
 import { cpu, cuda, type OpenOptions, StableDiffusion } from "../../mod.ts";
-import { gpuKernelFault, kernelProbe, withChannelsLast } from "../../pipeline/gpu_kernels.ts";
+import { gpuKernelFault, kernelProbe } from "../../pipeline/gpu_kernels.ts";
+import { unrecorded, withChannelsLast } from "../../pipeline/provider_forms.ts";
 
 const runtime = openRuntime();
 
@@ -46,6 +47,7 @@ Deno.test("CUDA's convolutions have channels last, unless the user says otherwis
   assert.equal(withChannelsLast(cuda()).options.prefer_nhwc, "1");
   assert.equal(withChannelsLast(cuda({ channelsLast: false })).options.prefer_nhwc, "0");
   assert.deepEqual(withChannelsLast(cpu()), cpu());
+  assert.deepEqual(unrecorded(cuda({ cudaGraph: true, deviceId: 1 })), cuda({ deviceId: 1 }));
 });
 
 Deno.test("where CUDA does not start, float16 draws what it draws on the processor", async () => {

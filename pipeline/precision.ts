@@ -15,7 +15,8 @@ import { OptionError } from "./options.ts";
 /**
  * - `float32`: as the networks were trained, or at most rounded by the file.
  * - `float16`: half the memory, and for GPUs a fraction of the time; what overflows when a picture is
- *   decoded is decoded again in float32. The CPU gains nothing: it computes in float32 inside.
+ *   decoded is decoded again in float32. With CUDA networks are made of its fused operators, once a small
+ *   graph of them has given on the device what it gives on the processor. The CPU gains nothing: it computes in float32 inside.
  * - `bfloat16`: weights stay as they are, and OpenVINO computes in it: a fraction of the time on
  *   processors that multiply it.
  * - `int8`: bytes, and activations become bytes: a quarter of the memory, and two fifths of the

@@ -8,7 +8,7 @@ import type { MessageInitShape, NodeProtoSchema, ValueInfoProtoSchema } from "./
 import { leaves, reachable } from "./reachable.ts";
 import { TensorTable } from "./tensor_table.ts";
 import type { OpNode, Value } from "./value.ts";
-import { weightBehind } from "./weight_views.ts";
+import { isLateWeight, weightBehind } from "./weight_views.ts";
 
 type NodeInit = MessageInitShape<typeof NodeProtoSchema>;
 type ValueInfoInit = MessageInitShape<typeof ValueInfoProtoSchema>;
@@ -84,10 +84,15 @@ export class GraphWriter {
     };
   }
 
-  /** Results of operations that are not results of the graph. */
+  /**
+   * Results of operations that are not results of the graph, and whose shapes are to be known. ONNX
+   * Runtime keeps buffers of known size for later tensors of that size: weights that are converted
+   * late would stay in memory until others as large are.
+   */
   intermediates(): Value[] {
     const outputs = new Set(this.outputs);
-    return this.nodes.flatMap((node) => node.outputs.filter((value) => !outputs.has(value)));
+    const isTold = (value: Value) => !outputs.has(value) && !isLateWeight(value);
+    return this.nodes.flatMap((node) => node.outputs.filter(isTold));
   }
 
   #nameInput(value: Value): void {

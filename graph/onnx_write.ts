@@ -18,8 +18,6 @@ export interface OnnxOptions {
   readonly metadata?: Readonly<Record<string, string>>;
   /** Version of the ONNX operators: 21 (default) to 24. */
   readonly opset?: number;
-  /** Whether the shapes of results between nodes are told. Default true. */
-  readonly shapes?: boolean;
   /**
    * Folder that the places of weight files are written relative to. Default: the root of the file
    * system, so that one model can use files of several folders.
@@ -55,7 +53,7 @@ const IR_VERSIONS: Readonly<Record<number, number>> = { 21: 10, 22: 10, 23: 11, 
  * is not listed, a name used twice, or an opset that the operations here were not checked against.
  */
 export function toOnnx(options: OnnxOptions): OnnxModel {
-  const { name = "graph", metadata = {}, opset = 21, shapes = true } = options;
+  const { name = "graph", metadata = {}, opset = 21 } = options;
   const irVersion = IR_VERSIONS[opset];
   if (irVersion === undefined) {
     const known = Object.keys(IR_VERSIONS).join(", ");
@@ -77,7 +75,7 @@ export function toOnnx(options: OnnxOptions): OnnxModel {
       initializer: writer.tensors.tensors,
       input: [...options.inputs, ...writer.variable].map((value) => writer.valueInfo(value)),
       output: writer.outputs.map((value) => writer.valueInfo(value)),
-      valueInfo: (shapes ? writer.intermediates() : []).map((value) => writer.valueInfo(value)),
+      valueInfo: writer.intermediates().map((value) => writer.valueInfo(value)),
     },
   });
   const { supplied, externalRoot } = writer.tensors;

@@ -69,8 +69,7 @@ function dependsOnRun({ dtype }: Value): boolean {
 /**
  * `x`, but not before `g` is there: otherwise nothing would keep a runtime from computing the
  * segment again at once, and holding its results until then. What ties the two is the shape, which
- * is computed from `g`: nothing is copied. And a runtime that does not know a shape beforehand cannot
- * plan to keep a buffer from the forward pass for it: it takes what it needs when it needs it.
+ * is computed from `g`: nothing is copied.
  */
 export function after(x: Value, g: Value): Value {
   const axes = g.shape.map((_, i) => i);

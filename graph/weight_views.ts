@@ -33,6 +33,18 @@ export function weightBehind(value: Value): Weight | undefined {
     : undefined;
 }
 
+/** What becomes of a weight that waits for its turn, before it meets anything else: see `castAfter`. */
+const PREPARING: ReadonlySet<string> = new Set(["Cast", "Transpose", "Slice"]);
+
+/** Whether a value is a weight that waits for its turn, converted or reordered. */
+export function isLateWeight({ node }: Value): boolean {
+  const from = node.kind === "op" ? node.inputs[0] : undefined;
+  if (node.kind !== "op" || !from) return false;
+  if (PREPARING.has(node.op.type)) return isLateWeight(from);
+  const isTied = SHAPING.has(node.op.type) && node.inputs[1]?.node.kind === "op";
+  return isTied && weightBehind(from) !== undefined;
+}
+
 /** Rows that lie one after the other; undefined for any other cut. */
 function rowsOf(from: Value, cuts: readonly Cut[]): Weight | undefined {
   const [cut, another] = cuts;

@@ -121,8 +121,7 @@ export class SessionBuilder {
    * Builds the session of `model`. Weights in F32 stay in their file, mapped by ONNX Runtime. Only a
    * session whose memory never moves may be `recorded`, where the provider is asked to (CUDA graphs).
    * One with a `backward` pass lets its threads sleep between operators: waiting awake for thousands
-   * that only one thread works at costs as much of the processor as the work. It knows no shapes but
-   * those that it infers: buffers of known size are kept for others of that size, however much later.
+   * that only one thread works at costs as much of the processor as the work.
    */
   async build(
     model: GraphModel,
@@ -135,7 +134,7 @@ export class SessionBuilder {
     const variable = isPart || isElsewhere
       ? new Set<Value>()
       : weightsLeftMapped(model, lowMemory ? LOW_MEMORY_PACKING : PACKING);
-    const { bytes, initializers, externalRoot } = toOnnx({ ...graph, variable, shapes: !backward });
+    const { bytes, initializers, externalRoot } = toOnnx({ ...graph, variable });
     const { profile } = this.options;
     const supplied = new Map<string, Tensor>();
     // One at a time: what is read and not yet converted stays small.

@@ -49,9 +49,21 @@ export async function metadata(args: readonly string[]): Promise<number> {
 }
 
 /** One line a fact. */
-function text({ extra, warnings, record: _, ...said }: Metadata): string {
-  const lines = [...Object.entries(said), ...Object.entries(extra)]
+function text({ extra, warnings, record, ...said }: Metadata): string {
+  const lines = [
+    ...Object.entries(said),
+    ...Object.entries(shortcuts(record)),
+    ...Object.entries(extra),
+  ]
     .filter(([, value]) => value !== "" && value !== undefined)
     .map(([key, value]) => `  ${key}: ${value}`);
   return [...lines, ...warnings.map((warning) => `  note: ${warning}`)].join("\n");
+}
+
+/** What made it quicker, for which other programs have no words. */
+function shortcuts(record: Metadata["record"]): Record<string, string | number | undefined> {
+  if (!record) return {};
+  const { model: { precision, convolution }, settings: { stepCache, tokenMerging } } = record;
+  const cache = stepCache && Object.entries(stepCache).map((each) => each.join(" ")).join(", ");
+  return { precision, convolution, stepCache: cache, tokenMerging };
 }

@@ -13,7 +13,7 @@ import {
 import { fastSteps, fastWeights } from "../../pipeline/fast.ts";
 import type { ModelParts } from "../../pipeline/model_parts.ts";
 import { multipliesBytes } from "../../pipeline/precision.ts";
-import { inFolder, run } from "../cli/process.ts";
+import { inFolder, run, shell } from "../cli/process.ts";
 import { psnr } from "./difference.ts";
 
 const options: GenerateOptions = { prompt: "a yellow three on a purple background", steps: 25 };
@@ -83,6 +83,8 @@ Deno.test("latent generate --fast draws what latent verify makes again; flags wi
     const { stepCache } = optionsFromMetadata(readMetadata((await Image.load(path)).text)!);
     assert.deepEqual(stepCache, { interval: 5, start: 0.2 });
     assert.equal((await run("verify", path)).code, 0);
+    const { out } = await shell("latent metadata a.png", folder);
+    assert.match(out, /^ {2}stepCache: interval 5, start 0.2$/m);
     await run(...drawing, "--fast", "--cache-interval", "1", "-o", plain);
     assert.deepEqual(
       optionsFromMetadata(readMetadata((await Image.load(plain)).text)!).stepCache,

@@ -79,7 +79,11 @@ const READ_WEIGHTS = [
   "FuseFp16InitializerToFp32NodeTransformer",
 ];
 
-/** An optimizer that fails on one reshape after another where the first one's shape is computed. */
+/**
+ * An optimizer that fails on one reshape after another where the first one's shape is computed, as
+ * derivatives have it (`after` in graph/recompute.ts). Shapes are constants elsewhere: there is
+ * nothing for it to do.
+ */
 const JOIN_RESHAPES = ["ReshapeFusion"];
 
 /** Builds sessions; those of other picture sizes share the weights that had to be converted. */
@@ -154,7 +158,7 @@ export class SessionBuilder {
         ...this.#threads.config,
         "optimization.disable_specified_optimizers": [
           ...(supplied.size > 0 || isPart ? READ_WEIGHTS : []),
-          ...(backward ? JOIN_RESHAPES : []),
+          ...JOIN_RESHAPES,
         ].join(";"),
         ...(isPart && { "session.disable_prepacking": "1" }),
         ...(backward && { "session.intra_op.spin_duration_us": `${SPIN_MICROSECONDS}` }),

@@ -27,7 +27,9 @@ export function runModel(
   feeds: Readonly<Record<string, Feed & { dtype: DType }>>,
   options: SessionOptions = {},
 ): Record<string, Result> {
-  using session = runtime.createSession(bytes, { intraOpThreads: 1, ...options });
+  // As pipeline/session_builder.ts does: see there.
+  const config = { "optimization.disable_specified_optimizers": "ReshapeFusion" };
+  using session = runtime.createSession(bytes, { intraOpThreads: 1, config, ...options });
   const tensors: Record<string, Tensor> = {};
   for (const { name } of session.inputs) {
     const { data, shape, dtype } = feeds[name]!;

@@ -37,13 +37,23 @@ Deno.test("fast fills in the step cache that suits the scheduler", async () => {
   assert.ok(!("fast" in sd.settings({ ...options, fast: true })));
 });
 
+/** Among them some that PNDM draws badly at any speed: the mean is what counts. */
+const PROMPTS = [
+  "a red zero on a purple background",
+  "a green one on a blue background",
+  "a blue two on a white background",
+  "a yellow three on a purple background",
+  "a white four on an orange background",
+  "a red five on a green background",
+];
+
 for (const scheduler of ["PNDMScheduler", "DPM++ 2M"]) {
   Deno.test(`a fast picture is 28 dB from the full run or nearer: ${scheduler}`, async () => {
     await using sd = await StableDiffusion.open(undefined, { threads: 1 });
     await using fast = await StableDiffusion.open(undefined, { threads: 1, precision: "int8" });
     const apart: number[] = [];
-    for (let seed = 1; seed < 5; seed++) {
-      const all = { ...options, seed, scheduler };
+    for (const [seed, prompt] of PROMPTS.entries()) {
+      const all = { ...options, prompt, seed, scheduler };
       apart.push(psnr(await sd.generate(all), await fast.generate({ ...all, fast: true })));
     }
     const mean = apart.reduce((a, b) => a + b) / apart.length;

@@ -99,14 +99,18 @@ export function conv(x: Value, w: Value, b?: Value, options: ConvOptions = {}): 
   return apply(convOp, [x, w, b], attributesOf(w.shape.length - 2, options));
 }
 
+/** Elements of the largest kernel that is worth turning about: larger ones cost memory and time. */
+const TURNED = 2 ** 19;
+
 /**
  * What a convolution's input is told: the cotangents convolved with the kernel turned about, which is
- * a third faster on CPU than a transposed convolution; that, where the kernel strides.
+ * a third faster on CPU than a transposed convolution; that, where the kernel strides, or is large.
  */
 function convInputGradient(g: Value, shape: Shape, w: Value, attributes: ConvAttributes): Value {
   const kernel = w.shape.slice(2), { strides, pads, dilations, group } = attributes;
   const around = pads.map((pad, i) => reach(attributes, kernel, i % kernel.length) - 1 - pad);
-  const plain = group === 1 && strides.every((stride) => stride === 1);
+  const plain = group === 1 && strides.every((stride) => stride === 1) &&
+    fixedShape("Conv", w.shape).reduce((a, b) => a * b, 1) <= TURNED;
   if (plain && around.every((pad) => pad >= 0)) {
     const swapped = transpose(w, [1, 0, ...kernel.map((_, i) => i + 2)]);
     const turned = flip(swapped, kernel.flatMap((size, i) => size === 1 ? [] : [i + 2]));
